@@ -1,0 +1,1 @@
+"""Turn raw chats, knowledge-base articles and docs into training data that can be trusted."""

@@ -1,0 +1,1 @@
+"""Card turns a manifest into what a person reviews and signs."""

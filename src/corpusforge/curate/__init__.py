@@ -1,0 +1,1 @@
+"""Curate makes fewer, cleaner records, one file per stage."""

@@ -1,0 +1,1 @@
+"""Evaluate turns the held-out side into sealed benchmark files."""

@@ -1,0 +1,1 @@
+"""Generate writes synthetic records whose every row is tied to evidence."""

@@ -1,0 +1,1 @@
+"""Engines answer generation requests; every engine stands behind the same door."""

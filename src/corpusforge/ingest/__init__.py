@@ -1,0 +1,1 @@
+"""Ingest turns raw bytes into records, one file per format."""

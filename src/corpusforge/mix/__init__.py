@@ -1,0 +1,1 @@
+"""Mix turns shares into an exact choice of records and writes the training files."""

@@ -1,0 +1,236 @@
+"""How a stage is declared, and how a name in a recipe becomes one: built-in, file path, entry point or datatrove block.
+
+A stage has up to three phases, and the runner caches each by content:
+
+    survey   shard -> small table        parallel    what the stage must know of each shard (signatures, counts)
+    decide   all tables -> decisions     once        one table for all shards and/or one for each
+    apply    shard + decisions -> shard  parallel    records kept, `Dropped`, `Quarantined`
+
+Most stages only `apply`. A decision that comes out the same for a shard leaves that shard's output untouched.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from corpusforge.errors import UsageError
+from corpusforge.record import Dropped, Quarantined, Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Item = Record | Dropped | Quarantined
+Role = Literal["domain", "labelled", "public"]
+
+
+class StageSettings(BaseModel):
+    """Base of all stage settings: closed (an unknown key is an error) and immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What a stage may know about a source; everything here is part of a step's identity."""
+
+    name: str
+    kind: str
+    role: Role
+    licence: str = ""
+    languages: tuple[str, ...] = ()
+    personal_data: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class StageContext:
+    """What the runner hands to a stage beside the records.
+
+    `shared` and `mine` are the tables that `decide` made for all shards and for this shard.
+    `counts[source][key]` is summed over shards into the step's report (for example findings per kind).
+    """
+
+    settings: Any
+    seed: int
+    sources: Mapping[str, SourceFacts]
+    shared: pa.Table | None = None
+    mine: pa.Table | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def count(self, source: str, key: str, n: int = 1) -> None:
+        """Add to a named count of the step's report. Keys are kinds or rules, never text from a record."""
+        per_source = self.counts.setdefault(source, {})
+        per_source[key] = per_source.get(key, 0) + n
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One shard's survey table on disk, as `decide` receives it; `shard` is the shard's name, `records` its data."""
+
+    shard: str
+    source: str
+    path: Path
+    records: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What `decide` found: a table for every shard, and tables for single shards by shard name."""
+
+    shared: pa.Table | None = None
+    per_shard: Mapping[str, pa.Table] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Stage:
+    """Base of built-in stages. Subclasses set `name`, `version`, `Settings` and override phases.
+
+    `version` is raised by hand whenever the same input could give other output. `libraries` are distributions whose
+    version decides the output; they are part of the identity too.
+    `makes` tells whether `apply` passes records on (False) or makes new ones from them (True, as generators do):
+    then its output holds only the new records, and a record that gave none is a `Dropped`.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    libraries: ClassVar[tuple[str, ...]] = ()
+    makes: ClassVar[bool] = False
+    Settings: ClassVar[type[StageSettings]] = StageSettings
+
+    def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
+        """One shard's table for `decide`; memory is bounded by the shard."""
+        raise NotImplementedError
+
+    def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
+        """The decisions for all shards; must not depend on the order of `surveys`."""
+        raise NotImplementedError
+
+    def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
+        """Every record read comes out exactly once: kept (perhaps changed), split into several, or left out."""
+        raise NotImplementedError
+
+    @classmethod
+    def has_survey(cls) -> bool:
+        """Whether this stage must see all shards before it can treat one."""
+        return cls.survey is not Stage.survey
+
+
+StreamFunction = Callable[..., Iterator[Item]]
+
+
+class FunctionStage(Stage):
+    """A stream stage made from a generator function; its keyword-only parameters are its settings."""
+
+    function: ClassVar[StreamFunction]
+
+    def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
+        """Run the function over the records with the recipe's settings."""
+        settings = {name: getattr(ctx.settings, name) for name in type(ctx.settings).model_fields}
+        return type(self).function(records, **settings)
+
+
+def stage(*, version: int, name: str | None = None) -> Callable[[StreamFunction], type[FunctionStage]]:
+    """Declare a user's stage.
+
+    >>> @stage(version=1)
+    ... def drop_short(records, *, min_words: int = 20):
+    ...     for record in records:
+    ...         words = len(record.text.split())
+    ...         yield record if words >= min_words else Dropped(record, "short", words, min_words)
+    """
+
+    def declare(function: StreamFunction) -> type[FunctionStage]:
+        fields: dict[str, Any] = {}
+        hints = inspect.get_annotations(function, eval_str=True)
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+                default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+                fields[parameter.name] = (hints.get(parameter.name, Any), default)
+        function_name = getattr(function, "__name__", "stage")
+        settings = create_model(f"{function_name}_settings", __base__=StageSettings, **fields)
+        body = {
+            "__doc__": function.__doc__,
+            "name": name or function_name.replace("_", "-"),
+            "version": version,
+            "Settings": settings,
+            "function": staticmethod(function),
+        }
+        return type(function_name, (FunctionStage,), body)
+
+    return declare
+
+
+BUILT_IN: Mapping[str, str] = {
+    "normalise": "corpusforge.curate.normalise:Normalise",
+    "redact": "corpusforge.curate.redact:Redact",
+    "language": "corpusforge.curate.language:Language",
+    "quality": "corpusforge.curate.quality:Quality",
+    "dedup": "corpusforge.curate.dedup:Dedup",
+    "segment": "corpusforge.curate.segment:Segment",
+    "holdout": "corpusforge.curate.holdout:Holdout",
+    "decontaminate": "corpusforge.curate.decontaminate:Decontaminate",
+    "qa": "corpusforge.generate.qa:QA",
+    "mcq": "corpusforge.generate.mcq:MCQ",
+    "reading": "corpusforge.generate.reading:Reading",
+    "tokens": "corpusforge.mix.tokens:Tokens",
+}
+ENTRY_POINTS = "corpusforge.stages"
+
+
+def find_stage(name: str, *, folder: Path | None = None) -> type[Stage]:
+    """The stage that a recipe names: built-in, `file.py:function` (relative to `folder`), entry point, or
+    `datatrove:module.Class` (module below `datatrove.pipeline`).
+
+    Raises UsageError when there is none of that name.
+    """
+    if name in BUILT_IN:
+        return _load(BUILT_IN[name])
+    if name.startswith("datatrove:"):
+        from corpusforge.curate.datatrove_block import block_stage
+
+        return block_stage(name.removeprefix("datatrove:"))
+    if ".py:" in name:
+        return _from_file(name, folder or Path.cwd())
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            return _checked(point.load(), name)
+    raise UsageError(f"no stage named {name!r}.", hint=f"Built-in stages: {', '.join(sorted(BUILT_IN))}.")
+
+
+def _load(path: str) -> type[Stage]:
+    module, _, attribute = path.partition(":")
+    return _checked(getattr(importlib.import_module(module), attribute), path)
+
+
+def _from_file(name: str, folder: Path) -> type[Stage]:
+    file, _, attribute = name.rpartition(":")
+    path = (folder / file).resolve()
+    if not path.is_file():
+        raise UsageError(f"stage file {file} does not exist.", hint="Paths are relative to the recipe's folder.")
+    module_name = f"corpusforge_user_{path.stem}_{abs(hash(str(path)))}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        spec.loader.exec_module(module)
+    found = getattr(sys.modules[module_name], attribute, None)
+    if found is None:
+        raise UsageError(f"{file} defines no {attribute!r}.", hint="Name a function decorated with @stage.")
+    return _checked(found, name)
+
+
+def _checked(found: object, name: str) -> type[Stage]:
+    if not (isinstance(found, type) and issubclass(found, Stage)):
+        raise UsageError(f"{name} is not a stage.", hint="Decorate the function with @stage(version=1).")
+    return found
