@@ -1,14 +1,14 @@
 """Every error a user can meet: where it happened, what is wrong, what to do, and the exit code.
 
-    CorpusforgeError
-    ├── Problems            several mistakes of one recipe, reported together      exit 2
-    ├── UsageError          a command, recipe or source that cannot be right       exit 2
-    │   └── InfeasibleMix   shares that no choice of records can satisfy           exit 2
-    ├── StepFailed          a step could not do its work                           exit 1
-    │   ├── TooMuchQuarantine   a source lost more than its limit                  exit 1
-    │   └── NotConserved        records went missing between two counts            exit 1
-    ├── GateFailed          a gate of the recipe does not hold                     exit 1
-    └── NeedsApproval       the build must be approved first                       exit 3
+CorpusforgeError
+├── Problems            several mistakes of one recipe, reported together      exit 2
+├── UsageError          a command, recipe or source that cannot be right       exit 2
+│   └── InfeasibleMix   shares that no choice of records can satisfy           exit 2
+├── StepFailed          a step could not do its work                           exit 1
+│   ├── TooMuchQuarantine   a source lost more than its limit                  exit 1
+│   └── NotConserved        records went missing between two counts            exit 1
+├── GateFailed          a gate of the recipe does not hold                     exit 1
+└── NeedsApproval       the build must be approved first                       exit 3
 """
 
 from __future__ import annotations
