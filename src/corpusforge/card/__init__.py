@@ -1,1 +1,1 @@
-"""Card turns a manifest into what a person reviews and signs."""
+"""The room that turns a manifest into something for eyes: data card, approval, differences."""
