@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, create_model
 
 from corpusforge.errors import UsageError
-from corpusforge.record import Dropped, Quarantined, Record
+from corpusforge.record import Dropped, Quarantined, Record, stable_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,12 +99,15 @@ class Stage:
     version decides the output; they are part of the identity too.
     `makes` tells whether `apply` passes records on (False) or makes new ones from them (True, as generators do):
     then its output holds only the new records, and a record that gave none is a `Dropped`.
+    `file_settings` names settings that hold paths: their content is the identity, never where they lie, and the
+    stage receives them as absolute paths.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     libraries: ClassVar[tuple[str, ...]] = ()
     makes: ClassVar[bool] = False
+    file_settings: ClassVar[tuple[str, ...]] = ()
     Settings: ClassVar[type[StageSettings]] = StageSettings
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
@@ -118,6 +121,11 @@ class Stage:
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Every record read comes out exactly once: kept (perhaps changed), split into several, or left out."""
         raise NotImplementedError
+
+    @classmethod
+    def resources(cls) -> tuple[Path, ...]:
+        """Files shipped with the stage (templates, word lists) that decide its output; hashed into its identity."""
+        return ()
 
     @classmethod
     def has_survey(cls) -> bool:
@@ -217,13 +225,19 @@ def _from_file(name: str, folder: Path) -> type[Stage]:
     path = (folder / file).resolve()
     if not path.is_file():
         raise UsageError(f"stage file {file} does not exist.", hint="Paths are relative to the recipe's folder.")
-    module_name = f"corpusforge_user_{path.stem}_{abs(hash(str(path)))}"
+    module_name = f"corpusforge_user_{path.stem}_{stable_hash(str(path))}"
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, path)
-        assert spec and spec.loader
+        if spec is None or spec.loader is None:
+            raise UsageError(f"stage file {file} cannot be loaded.", hint="Is it Python?")
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[module_name]
+            what = f"stage file {file} does not load: {type(error).__name__}: {error}."
+            raise UsageError(what, hint="Run it with python to see where.") from error
     found = getattr(sys.modules[module_name], attribute, None)
     if found is None:
         raise UsageError(f"{file} defines no {attribute!r}.", hint="Name a function decorated with @stage.")

@@ -1,0 +1,243 @@
+"""Puts a build's folder together from finished steps: mix, hold-out, what was left out, card, and last the manifest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpusforge import __version__
+from corpusforge.errors import StepFailed
+from corpusforge.gates import evaluate_gates
+from corpusforge.manifest import FORMAT, Counts, fingerprint, nearest, read_manifest, write_manifest
+from corpusforge.plan import Plan, StepState
+from corpusforge.samples import choose_samples
+from corpusforge.shards import Shard, write_bytes
+from corpusforge.work import DROPPED_SCHEMA, QUARANTINE_SCHEMA
+
+Say = Callable[[str], None]
+
+
+def final_shards(plan: Plan, states: Mapping[str, StepState]) -> list[Shard]:
+    """The finished shards that the mix and the hold-out are made from, by name."""
+    shards = [slot.shard for name in plan.final for slot in states[name].slots if slot.shard is not None]
+    return sorted(shards, key=lambda shard: shard.name)
+
+
+def build_id(plan: Plan, states: Mapping[str, StepState]) -> str:
+    """12 hex digits that stand for everything a build is: the finished shards, every step's identity, the recipe."""
+    recipe = plan.recipe
+    return fingerprint(
+        [
+            FORMAT,
+            __version__,
+            [[shard.name, shard.sha256] for shard in final_shards(plan, states)],
+            [step.identity for step in plan.steps],
+            _resolved(plan),
+            [_source(plan, source.name) for source in recipe.sources],
+        ]
+    )[:12]
+
+
+def assemble(
+    plan: Plan, states: Mapping[str, StepState], counts: Mapping[str, Mapping[str, Counts]], folder: Path, say: Say
+) -> dict[str, Any]:
+    """Write the build into `folder` unless it is there; its manifest. The folder appears whole or not at all."""
+    if (folder / "manifest.json").exists():
+        _point(plan.root, folder.name)
+        return read_manifest(folder)
+    work = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    for stale in plan.root.glob(".*.tmp"):
+        shutil.rmtree(stale, ignore_errors=True)
+    work.mkdir(parents=True)
+    manifest = _write(plan, states, counts, work, folder.name, say)
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(work, folder)
+    _point(plan.root, folder.name)
+    return manifest
+
+
+def _point(root: Path, build: str) -> None:
+    write_bytes(root / "latest", f"{build}\n".encode())
+
+
+def _write(
+    plan: Plan,
+    states: Mapping[str, StepState],
+    counts: Mapping[str, Mapping[str, Counts]],
+    work: Path,
+    build: str,
+    say: Say,
+) -> dict[str, Any]:
+    from corpusforge.evaluate.write import build_eval
+    from corpusforge.mix.write import build_mix
+
+    shards = final_shards(plan, states)
+    say("proving that no group is on both sides")
+    lineage = check_sides(shards)
+    say("mixing")
+    paths = [shard.path for shard in shards]
+    mix = build_mix(paths, plan.recipe, work)
+    held = build_eval(paths, work, plan.recipe.name)
+    _left_out(plan, states, work)
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "name": plan.recipe.name,
+        "build": build,
+        "corpusforge": __version__,
+        "seed": plan.recipe.spec.seed,
+        "recipe": _resolved(plan),
+        "tokenizer": _tokenizer(plan),
+        "sources": [_source(plan, source.name) for source in plan.recipe.sources],
+        "steps": _steps(plan, states, counts),
+        "mix": mix,
+        "eval": held,
+        "lineage": lineage,
+        **choose_samples(shards, plan.recipe.spec.seed),
+    }
+    manifest["gates"] = evaluate_gates(plan.recipe.spec.gates, manifest, shards)
+    write_card(work, manifest)
+    write_manifest(work, manifest)
+    return manifest
+
+
+def write_card(folder: Path, manifest: Mapping[str, Any]) -> list[Path]:
+    """Render the card's four files from the manifest; the paths written."""
+    from corpusforge.card.write import write_card_files
+
+    return write_card_files(folder, manifest)
+
+
+def check_sides(shards: Sequence[Shard]) -> dict[str, int]:
+    """Prove that no group and no parent stands on both sides. Raises StepFailed with the ids otherwise."""
+    from corpusforge.curate.holdout_check import side_violations
+
+    held: set[str] = set()
+
+    def rows() -> Iterator[tuple[str, str, Sequence[str], str]]:
+        for shard in shards:
+            with pq.ParquetFile(shard.path) as file:
+                for batch in file.iter_batches(columns=["id", "group", "parents", "side"]):
+                    for row in batch.to_pylist():
+                        if row["side"] == "holdout":
+                            held.add(row["group"])
+                        yield row["id"], row["group"], row["parents"], row["side"]
+
+    violations = side_violations(rows())
+    if violations:
+        what = f"{len(violations)} groups or parents are on both sides of the split, such as {violations[0]}."
+        raise StepFailed(what, where="holdout", hint="A stage after holdout changed group, parents or side.")
+    return {"holdout_groups": len(held), "violations": 0}
+
+
+def _resolved(plan: Plan) -> dict[str, Any]:
+    spec = plan.recipe.spec.model_dump(mode="json", exclude={"run"})
+    gates = plan.recipe.spec.gates
+    spec["gates"] = {name: float(getattr(gates, name)) for name in type(gates).model_fields}
+    spec["tokenizer"] = Path(plan.recipe.spec.tokenizer).name
+    return spec
+
+
+def _tokenizer(plan: Plan) -> dict[str, str]:
+    identity = next(step.identity for step in plan.steps if step.name == "tokens")
+    return {"name": Path(plan.recipe.spec.tokenizer).name, "sha256": str(identity["settings"]["tokenizer"])}
+
+
+def _source(plan: Plan, name: str) -> dict[str, Any]:
+    source = next(s for s in plan.recipe.sources if s.name == name)
+    spec = source.spec
+    shards = [shard for shard in plan.shards if shard.source == name]
+    files = sorted((f.name, f.sha256) for shard in shards for f in (*shard.files, *shard.sidecars))
+    return {
+        "name": name,
+        "role": source.role,
+        "kind": spec.kind,
+        "about": spec.about,
+        "licence": spec.licence,
+        "owner": spec.owner,
+        "origin": spec.origin,
+        "languages": list(spec.languages),
+        "collected": spec.collected,
+        "retention": spec.retention,
+        "personal_data": list(spec.personal_data),
+        "files": len(files),
+        "bytes": sum(f.size for shard in shards for f in (*shard.files, *shard.sidecars)),
+        "fingerprint": fingerprint(files),
+    }
+
+
+def _steps(
+    plan: Plan, states: Mapping[str, StepState], counts: Mapping[str, Mapping[str, Counts]]
+) -> list[dict[str, Any]]:
+    from corpusforge.build import step_counted
+
+    files = {
+        shard.name: [f"{file.name}@{file.sha256[:12]}" for file in shard.files] for shard in plan.shards
+    }
+    made: list[dict[str, Any]] = []
+    for name, state in states.items():
+        step = state.step
+        identity = step.identity if step is not None else {"stage": "ingest", "version": 1, "libraries": {}, "settings": {}}
+        own = [slot for slot in state.slots if slot.shard is not None and slot.name in state.keys]
+        samples = [sample for slot in own if slot.report is not None for sample in slot.report["near"]]
+        shards = [
+            {
+                "name": slot.name,
+                "source": slot.source,
+                "sha256": slot.shard.sha256,
+                "rows": slot.shard.rows,
+                "bytes": slot.shard.bytes,
+                "key": state.keys[slot.name],
+                **({"files": files[slot.name]} if step is None else {}),
+            }
+            for slot in own
+            if slot.shard is not None
+        ]
+        made.append(
+            {
+                "name": name,
+                "stage": identity["stage"],
+                "version": identity["version"],
+                "settings": identity["settings"],
+                "libraries": identity["libraries"],
+                "resources": identity.get("resources", {}),
+                "makes": step is not None and step.makes,
+                "fingerprint": fingerprint([identity, plan.recipe.spec.seed]),
+                "counts": {source: one.to_json() for source, one in sorted(counts[name].items())},
+                "counted": step_counted(state),
+                "notes": {} if state.decided is None else dict(state.decided.notes),
+                "near": nearest(samples),
+                "shards": shards,
+            }
+        )
+    return made
+
+
+def _left_out(plan: Plan, states: Mapping[str, StepState], work: Path) -> None:
+    """Gather what every step left out into `dropped/<step>.parquet` and `quarantine/<step>.parquet`."""
+    kinds = ((".dropped.parquet", "dropped", DROPPED_SCHEMA), (".quarantine.parquet", "quarantine", QUARANTINE_SCHEMA))
+    for name, state in states.items():
+        for suffix, room, schema in kinds:
+            files = [
+                plan.store.file(name, state.keys[slot.name], suffix)
+                for slot in state.slots
+                if slot.name in state.keys and slot.report is not None and suffix in slot.report["files"]
+            ]
+            if files:
+                _gather(files, work / room / f"{name}.parquet", schema)
+
+
+def _gather(files: Sequence[Path], target: Path, schema: pa.Schema) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=3) as writer:
+        for file in files:
+            with pq.ParquetFile(file) as part:
+                for batch in part.iter_batches():
+                    writer.write_batch(batch)

@@ -1,0 +1,186 @@
+"""The one public verb: plan, run, check every count, write the build and its card."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow.parquet as pq
+
+from corpusforge.assemble import assemble, build_id
+from corpusforge.errors import NotConserved, StepFailed, TooMuchQuarantine, UsageError
+from corpusforge.manifest import Counts, add_counts
+from corpusforge.plan import Plan, StepState, Walk, make_plan
+from corpusforge.recipe import Recipe, Run, read_recipe
+from corpusforge.run import run_tasks
+from corpusforge.shards import write_json
+
+
+class Reporter(Protocol):
+    """What a build tells while it runs."""
+
+    def planned(self, plan: Plan, walk: Walk) -> None:
+        """The plan is made; `walk` tells what is there already."""
+
+    def progress(self, plan: Plan) -> None:
+        """Called about twice a second while tasks run."""
+
+    def said(self, line: str) -> None:
+        """One thing worth knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build came to: its folder, its manifest, what ran and for how long (seconds)."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    reused: bool
+    seconds: float
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+def build(recipe_path: Path, builds: Path, reporter: Reporter, run: Run | None = None) -> Built:
+    """Build a recipe; what is committed from earlier runs is reused. Raises CorpusforgeError with what went wrong."""
+    started = time.perf_counter()
+    recipe = read_recipe(recipe_path)
+    settings = run or recipe.spec.run
+    plan = make_plan(recipe, builds)
+    with _alone(plan.root):
+        walk = run_steps(plan, settings, reporter)
+        states = walk.states
+        counts = check_counts(plan, states)
+        identity = build_id(plan, states)
+        folder = plan.root / identity
+        reused = (folder / "manifest.json").exists()
+        manifest = assemble(plan, states, counts, folder, reporter.said)
+    seconds = time.perf_counter() - started
+    timings = step_seconds(states)
+    record = {"build": identity, "seconds": round(seconds, 2), "steps": timings, "reused": reused}
+    write_json(plan.root / "last-run.json", record)
+    return Built(folder, manifest, reused, seconds, timings)
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One build of a recipe at a time; the lock goes with the process, however it ends."""
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o700)  # steps before redaction hold what the raw files hold
+    with (root / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            what = "another build of this recipe is running."
+            raise StepFailed(what, where=str(root), hint="Wait for it, or stop it.") from None
+        yield
+
+
+def run_steps(plan: Plan, settings: Run, reporter: Reporter) -> Walk:
+    """Run what is not there yet, round by round: shards in parallel, decisions between."""
+    walk = Walk(plan)
+    tasks = walk.look()
+    reporter.planned(plan, walk)
+    rounds = 0
+    while tasks:
+        run_tasks(tasks, plan.store.root, settings, lambda: reporter.progress(plan))
+        tasks = walk.look()
+        if not walk.states["ingest"].missing:
+            check_ingest(plan, walk.states["ingest"])
+        rounds += 1
+        if rounds > 6 * (len(plan.steps) + 2):
+            raise StepFailed("the steps do not come to an end.", hint="A stage's output differs from run to run.")
+    check_ingest(plan, walk.states["ingest"])
+    return walk
+
+
+def check_ingest(plan: Plan, state: StepState) -> None:
+    """Hold every source to its quarantine limit, and every record id to one record."""
+    totals = step_counts(state)
+    for source in plan.recipe.sources:
+        counts = totals.get(source.name, Counts())
+        bad = sum(counts.quarantined.values())
+        limit = source.spec.quarantine_limit
+        if counts.read == 0:
+            raise StepFailed("gave no record at all.", where=source.name, hint="Mend path: or format: in its YAML.")
+        if bad > limit * counts.read:
+            worst = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.quarantined.items(), key=lambda i: -i[1]))
+            what = f"{bad} of {counts.read} records could not be read ({worst}); the limit is {float(limit * 100):g}%."
+            hint = f"See {plan.store.root / 'ingest'}/*.quarantine.parquet, mend the format, or raise quarantine_limit."
+            raise TooMuchQuarantine(what, where=source.name, hint=hint)
+    _check_ids(state)
+
+
+def _check_ids(state: StepState) -> None:
+    seen: dict[str, str] = {}
+    for slot in state.slots:
+        if slot.shard is None:
+            continue
+        for identity in pq.read_table(slot.shard.path, columns=["id"])["id"].to_pylist():
+            if identity in seen:
+                what = f"two records of different files have one id ({seen[identity]} and {slot.name})."
+                hint = "The id field of its format is not unique over files; name another, or none."
+                raise UsageError(what, where=slot.source, hint=hint)
+            seen[identity] = slot.name
+
+
+def step_counts(state: StepState) -> dict[str, Counts]:
+    """The counts of one step, by source."""
+    totals: dict[str, Counts] = {}
+    for slot in state.slots:
+        if slot.report is not None and slot.name in state.keys:
+            totals.setdefault(slot.source, Counts()).add(Counts.from_json(slot.report["counts"]))
+    return totals
+
+
+def step_counted(state: StepState) -> dict[str, dict[str, int]]:
+    """The named counts that a step's stage kept, by source."""
+    totals: dict[str, dict[str, int]] = {}
+    for slot in state.slots:
+        if slot.report is not None and slot.name in state.keys:
+            add_counts(totals.setdefault(slot.source, {}), slot.report["counted"])
+    return {source: dict(sorted(counts.items())) for source, counts in sorted(totals.items())}
+
+
+def step_seconds(states: Mapping[str, StepState]) -> dict[str, float]:
+    """The processor-side seconds that each step's committed results took when they were made."""
+    seconds: dict[str, float] = {}
+    for name, state in states.items():
+        reports = [slot.report for slot in state.slots if slot.report is not None and slot.name in state.keys]
+        reports += [report for report in state.surveys.values() if report is not None]
+        if state.decide_report is not None:
+            reports.append(state.decide_report)
+        seconds[name] = round(sum(report["seconds"] for report in reports), 3)
+    return seconds
+
+
+def check_counts(plan: Plan, states: Mapping[str, StepState]) -> dict[str, dict[str, Counts]]:
+    """The conservation law over the whole build: within each step, and from each step to the next, for each source."""
+    counts = {name: step_counts(state) for name, state in states.items()}
+    for name, per_source in counts.items():
+        for source, one in per_source.items():
+            one.check(f"{name}, {source}")
+    for step in plan.steps:
+        for source, one in counts[step.name].items():
+            arrived = sum(
+                slot.shard.rows
+                for before in step.inputs
+                for slot in states[before].slots
+                if slot.source == source and slot.shard is not None
+            )
+            if arrived != one.read:
+                what = f"{arrived} records left the steps before, but {one.read} were read."
+                raise NotConserved(what, where=f"{step.name}, {source}", hint="Report this with the recipe.")
+    return counts
+
+
+def make_recipe_plan(recipe: Recipe, builds: Path) -> tuple[Plan, Walk]:
+    """The plan and what is there already, without running anything."""
+    plan = make_plan(recipe, builds)
+    walk = Walk(plan)
+    walk.look()
+    return plan, walk

@@ -1,0 +1,180 @@
+"""Words in, one function called, nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corpusforge.errors import CorpusforgeError
+
+app = typer.Typer(
+    name="corpusforge",
+    help="Turn raw chats, articles and docs into a token-exact training mix with a card that a person can sign.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+BUILDS = Path("builds")
+
+RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/demo.yaml.")]
+BuildArgument = Annotated[str, typer.Argument(metavar="BUILD", help="A build's folder, or a recipe's name for its latest.")]
+BuildsOption = Annotated[Path, typer.Option("--builds", help="Where builds are written.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The workspace to make or complete.")] = Path("."),
+) -> None:
+    """Make a workspace: sources/, recipes/ with the demo, its data, and editor schemas. Overwrites nothing."""
+    from corpusforge import commands
+
+    commands.init(folder)
+
+
+@app.command()
+def check(recipe: RecipeArgument, as_json: JsonOption = False) -> None:
+    """Check a recipe and its sources without reading data."""
+    from corpusforge import commands
+
+    commands.check(recipe, as_json)
+
+
+@app.command()
+def plan(recipe: RecipeArgument, builds: BuildsOption = BUILDS, as_json: JsonOption = False) -> None:
+    """Say for each step whether it is reused or run, why, how many records, and how long."""
+    from corpusforge import commands
+
+    commands.plan(recipe, builds, as_json)
+
+
+@app.command()
+def build(
+    recipe: RecipeArgument,
+    builds: BuildsOption = BUILDS,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes at a time.")] = None,
+    executor: Annotated[str | None, typer.Option("--executor", help="local, slurm or ray.")] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Build a recipe: run what is stale, check every count, write the mix and its card."""
+    from corpusforge import commands
+
+    commands.build(recipe, builds, workers, executor, as_json, quiet)
+
+
+@app.command()
+def show(
+    build: BuildArgument,
+    builds: BuildsOption = BUILDS,
+    step: Annotated[str | None, typer.Option("--step", help="Only this step.")] = None,
+    near_threshold: Annotated[bool, typer.Option("--near-threshold", help="Records closest to a rule's line.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List per step and source what was read, kept, dropped and quarantined."""
+    from corpusforge import commands
+
+    commands.show(build, builds, step, near_threshold, as_json)
+
+
+@app.command()
+def trace(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id, from any shard of a build.")],
+    build: Annotated[str, typer.Option("--build", help="A build's folder, or a recipe's name.")],
+    builds: BuildsOption = BUILDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Walk a record back to the bytes it came from."""
+    from corpusforge import commands
+
+    commands.trace(record, build, builds, as_json)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="A build's folder, or a recipe's name.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The build to compare with it.")],
+    builds: BuildsOption = BUILDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed from build A to build B."""
+    from corpusforge import commands
+
+    commands.diff(before, after, builds, as_json)
+
+
+@app.command()
+def card(build: BuildArgument, builds: BuildsOption = BUILDS, as_json: JsonOption = False) -> None:
+    """Render a build's card again from its manifest, and say where it is."""
+    from corpusforge import commands
+
+    commands.card(build, builds, as_json)
+
+
+@app.command()
+def approve(
+    build: BuildArgument,
+    builds: BuildsOption = BUILDS,
+    cards: Annotated[Path, typer.Option("--cards", help="Where approved cards are kept.")] = Path("data_cards"),
+    reviewer: Annotated[str | None, typer.Option("--reviewer", help="Who signs.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Answer yes to every question.")] = False,
+    waive: Annotated[list[str] | None, typer.Option("--waive", help="GATE=REASON for a gate that fails.")] = None,
+) -> None:
+    """Check the gates, ask the reviewer's questions, and write the approval bound to the manifest."""
+    from corpusforge import commands
+
+    commands.approve(build, builds, cards, reviewer, yes, waive or [])
+
+
+@app.command("ls")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="builds, recipes, sources, stages or readers.")] = "builds",
+    builds: BuildsOption = BUILDS,
+    as_json: JsonOption = False,
+) -> None:
+    """List builds, recipes, sources, stages or readers."""
+    from corpusforge import commands
+
+    commands.list_(what, builds, as_json)
+
+
+@app.command()
+def schema(
+    write: Annotated[bool, typer.Option("--write", help="Write .schema.json into recipes/ and sources/.")] = False,
+    of: Annotated[str, typer.Option("--of", help="recipe or source.")] = "recipe",
+) -> None:
+    """Print the JSON Schema of recipes, or write both schemas for editors."""
+    from corpusforge import commands
+
+    commands.schema(write, of)
+
+
+def main() -> None:
+    """Run the command line; errors become one line and an exit code, never a traceback."""
+    try:
+        app(standalone_mode=False)
+    except CorpusforgeError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. Run the same command again to go on.\n")
+        sys.exit(130)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except Exception as error:
+        show_usage = getattr(error, "show", None)
+        if show_usage is None:
+            raise
+        show_usage()
+        sys.exit(getattr(error, "exit_code", 2))
+
+
+if __name__ == "__main__":
+    main()

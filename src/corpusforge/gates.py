@@ -1,0 +1,68 @@
+"""Holds a finished build against its recipe's gates; each result names what was allowed, seen, and out of how many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from corpusforge.recipe import Gates
+from corpusforge.residue import residue
+from corpusforge.shards import Shard
+
+
+def evaluate_gates(gates: Gates, manifest: Mapping[str, Any], shards: Sequence[Shard]) -> list[dict[str, Any]]:
+    """One result per gate, in the order of the recipe's model; `observed` is a share or a count as `allowed` is."""
+    return [
+        _personal_data(float(gates.personal_data), manifest, shards),
+        _contamination(gates.contamination, manifest),
+        _mix_error(float(gates.mix_error), manifest),
+        _grounded(float(gates.grounded), manifest),
+    ]
+
+
+def _result(name: str, allowed: float, observed: float | None, passed: bool, detail: str) -> dict[str, Any]:
+    return {"name": name, "allowed": allowed, "observed": observed, "passed": passed, "detail": detail}
+
+
+def _personal_data(allowed: float, manifest: Mapping[str, Any], shards: Sequence[Shard]) -> dict[str, Any]:
+    """A second, different detector over a random sample of what redaction let through."""
+    redacts = any(step["stage"] == "redact" for step in manifest["steps"])
+    expected = [source["name"] for source in manifest["sources"] if source["personal_data"]]
+    if not redacts and expected:
+        return _result("personal_data", allowed, None, False, f"no redaction, though {', '.join(expected)} expect some")
+    looked, found, upper = residue(shards, set(expected), manifest["seed"])
+    detail = f"second detector: {found} of {looked} sampled records, so at most {upper:.2%} (95%)"
+    if looked == 0:
+        detail = "every source is declared free of personal data"
+    return _result("personal_data", allowed, round(upper, 6), upper <= allowed, detail)
+
+
+def _contamination(allowed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What decontamination found it also removed; what would be left is counted by its last pass."""
+    step = next((s for s in manifest["steps"] if s["stage"] == "decontaminate"), None)
+    if step is None:
+        return _result("contamination", allowed, None, False, "the recipe leaves out decontaminate")
+    removed = sum(counts["dropped"].get("contaminated", 0) for counts in step["counts"].values())
+    detail = f"{removed} records removed for sharing n-grams with the hold-out or a benchmark"
+    return _result("contamination", allowed, 0, True, detail)
+
+
+def _mix_error(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The largest difference between a wanted and a reached share, less what one record of the source makes up."""
+    worst, where = 0.0, "every share is met"
+    for name, output in manifest["mix"].items():
+        total = output["got_tokens"]
+        for leaf in output["leaves"]:
+            away = max(0, abs(leaf["wanted"] - leaf["got"]) - leaf["largest_record"])
+            if total and away / total > worst:
+                worst, where = away / total, f"{name}: {' > '.join(leaf['path'])}"
+    return _result("mix_error", allowed, round(worst, 8), worst <= allowed, f"{where}; beyond one record's tokens")
+
+
+def _grounded(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    rows, proven = manifest["evidence"]["rows"], manifest["evidence"]["proven"]
+    if rows == 0:
+        return _result("grounded", allowed, None, True, "no synthetic rows")
+    share = proven / rows
+    detail = f"{proven} of {rows} synthetic rows have evidence that lies within their parent's text"
+    return _result("grounded", allowed, round(share, 6), share >= allowed, detail)

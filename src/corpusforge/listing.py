@@ -1,0 +1,83 @@
+"""What there is: builds, recipes, sources, stages and readers, as tables."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from corpusforge.errors import UsageError
+from corpusforge.manifest import read_manifest
+from corpusforge.stage import BUILT_IN, ENTRY_POINTS, find_stage
+from corpusforge.yaml_file import load_yaml
+
+Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+
+
+def builds(folder: Path) -> Table:
+    """Finished builds, by recipe; the latest of each is marked."""
+    rows: list[tuple[Any, ...]] = []
+    for path in sorted(folder.glob("*/*/manifest.json")):
+        manifest = read_manifest(path.parent)
+        latest = path.parents[1] / "latest"
+        newest = latest.is_file() and latest.read_text().strip() == path.parent.name
+        tokens = sum(output["got_tokens"] for output in manifest["mix"].values())
+        failed = sum(not gate["passed"] for gate in manifest["gates"])
+        rows.append((manifest["name"], manifest["build"], tokens, failed, newest, str(path.parent)))
+    return ("recipe", "build", "tokens", "gates failed", "latest", "folder"), rows
+
+
+def recipes(_: Path) -> Table:
+    """Recipes of this workspace."""
+    return ("recipe", "path", "purpose"), [_recipe(path) for path in sorted(Path("recipes").glob("*.yaml"))]
+
+
+def _recipe(path: Path) -> tuple[Any, ...]:
+    value = load_yaml(path).value or {}
+    about = value.get("about")
+    return value.get("name", "?"), str(path), about.get("purpose", "") if isinstance(about, dict) else ""
+
+
+def sources(_: Path) -> Table:
+    """Sources of this workspace."""
+    rows = []
+    for path in sorted(Path("sources").glob("*.yaml")):
+        value = load_yaml(path).value or {}
+        rows.append((value.get("name", "?"), value.get("kind", ""), value.get("licence", ""), value.get("about", "")))
+    return ("source", "kind", "licence", "about"), rows
+
+
+def stages(_: Path) -> Table:
+    """Stages that a recipe may name: built-in, and those of installed packages."""
+    names = [*BUILT_IN, *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))]
+    rows = []
+    for name in names:
+        try:
+            stage = find_stage(name)
+        except UsageError as error:
+            rows.append((name, 0, str(error)))
+            continue
+        rows.append((name, stage.version, (stage.__doc__ or "").strip().splitlines()[0]))
+    return ("stage", "version", "about"), rows
+
+
+def readers(_: Path) -> Table:
+    """Formats that a source may name."""
+    formats: Mapping[str, str] = importlib.import_module("corpusforge.ingest.formats").FORMATS
+    rows: list[tuple[Any, ...]] = []
+    for name, place in sorted(formats.items()):
+        module, _, attribute = place.partition(":")
+        reader = getattr(importlib.import_module(module), attribute)
+        rows.append((name, reader.version, (reader.__doc__ or "").strip().splitlines()[0]))
+    return ("reader", "version", "about"), rows
+
+
+LISTS: Mapping[str, Callable[[Path], Table]] = {
+    "builds": builds,
+    "recipes": recipes,
+    "sources": sources,
+    "stages": stages,
+    "readers": readers,
+}

@@ -1,0 +1,240 @@
+"""Turns a recipe into ordered steps, and tells for each shard of each step whether its result is there already."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from corpusforge.discover import discover, reader_identity
+from corpusforge.errors import UsageError
+from corpusforge.recipe import Recipe, StageUse
+from corpusforge.shards import Shard, sha256_file
+from corpusforge.stage import Survey, find_stage
+from corpusforge.steps import Decided, IngestShard, Step, Store, decided, ingest_key, stage_identity
+from corpusforge.work import Chain, DecideTask, Link, Task
+from corpusforge.yaml_file import expand_variables
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One shard of a step: known (committed) or still to be made."""
+
+    name: str
+    source: str
+    shard: Shard | None
+    report: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class StepState:
+    """What is known of one step: its output slots, its survey reports and its decisions."""
+
+    step: Step | None
+    name: str
+    slots: list[Slot] = field(default_factory=list)
+    surveys: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    decided: Decided | None = None
+    decide_report: Mapping[str, Any] | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of shards whose result is not there."""
+        return [slot.name for slot in self.slots if slot.shard is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe resolved against the raw files: ingest shards and the steps after them, in order."""
+
+    recipe: Recipe
+    root: Path
+    shards: tuple[IngestShard, ...]
+    ingest_keys: Mapping[str, str]
+    steps: tuple[Step, ...]
+    final: tuple[str, ...]
+
+    @property
+    def store(self) -> Store:
+        """Where the steps' results lie."""
+        return Store(self.root / "steps")
+
+
+def make_plan(recipe: Recipe, builds: Path) -> Plan:
+    """Find and fingerprint the raw files and lay out the steps. Reads every raw byte once, and nothing else."""
+    shards: list[IngestShard] = []
+    keys: dict[str, str] = {}
+    for source in recipe.sources:
+        identity = reader_identity(source)
+        for shard in discover(source, builds / ".downloads"):
+            shards.append(shard)
+            keys[shard.name] = ingest_key(shard, identity)
+    steps, final = _steps(recipe)
+    return Plan(recipe, builds / recipe.name, tuple(shards), keys, tuple(steps), tuple(final))
+
+
+def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
+    facts = {source.name: source.facts() for source in recipe.sources}
+    redact = next((i for i, use in enumerate(recipe.curate) if use.stage.name == "redact"), None)
+    private = any(source.spec.personal_data for source in recipe.sources)
+    steps: list[Step] = []
+    before = "ingest"
+    for i, use in enumerate(recipe.curate):
+        open_text = private and (redact is None or i <= redact)
+        steps.append(_step(recipe, use, (before,), facts, open_text))
+        before = use.name
+    heads = [before]
+    for use in recipe.generate:
+        steps.append(_step(recipe, use, (before,), facts, False))
+        heads.append(use.name)
+    tokens = find_stage("tokens")
+    settings = tokens.Settings.model_validate({"tokenizer": recipe.tokenizer()})
+    steps.append(_step(recipe, StageUse("tokens", tokens, settings, written="tokens"), tuple(heads), facts, False))
+    return steps, ["tokens"]
+
+
+def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping[str, Any], open_text: bool) -> Step:
+    ready = use.settings.model_dump(mode="json")
+    shown = dict(ready)
+    for name in use.stage.file_settings:
+        ready[name], shown[name] = _files(ready[name], recipe.workspace, use.name)
+    resources = {path.name: sha256_file(path) for path in use.stage.resources()}
+    if ".py:" in use.written:
+        # A user's file is small and its version easily forgotten: its bytes are its identity.
+        resources["file"] = sha256_file(recipe.workspace / use.written.rpartition(":")[0])
+    return Step(
+        name=use.name,
+        stage=use.written,
+        folder=recipe.workspace,
+        settings=ready,
+        identity=stage_identity(use.stage.name, use.stage, shown, resources),
+        inputs=inputs,
+        seed=recipe.spec.seed,
+        facts=facts,
+        sources=use.sources,
+        surveys=use.stage.has_survey(),
+        makes=use.stage.makes,
+        open_text=open_text,
+    )
+
+
+def _files(value: Any, workspace: Path, step: str) -> tuple[Any, Any]:
+    """A setting that names files, as absolute paths for the stage and as content hashes for the identity."""
+    if value is None or value == "bytes":
+        return value, value
+    if isinstance(value, list):
+        pairs = [_files(item, workspace, step) for item in value]
+        return [p for p, _ in pairs], [h for _, h in pairs]
+    path = (workspace / expand_variables(str(value))).resolve()
+    if path.is_dir():
+        inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix in (".json", ".txt", ".model"))
+        return str(path), hashlib.sha256("".join(sha256_file(p) for p in inside).encode()).hexdigest()
+    if not path.is_file():
+        raise UsageError(f"the file {value} is not there.", where=step, hint="Paths are relative to the workspace.")
+    return str(path), sha256_file(path)
+
+
+class Walk:
+    """Follows the plan through what is committed: what is known, what can run now, what must wait."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.store = plan.store
+        self.states: dict[str, StepState] = {}
+        self._tasks: list[Task] = []
+
+    def look(self) -> list[Task]:
+        """Read the reports anew and return the tasks that can run now; none means that everything is done."""
+        self.states = {"ingest": self._ingest()}
+        self._tasks = []
+        opened: dict[str, Chain] = {}
+        for shard, slot in zip(self.plan.shards, self.states["ingest"].slots, strict=True):
+            if slot.shard is None:
+                opened[shard.name] = Chain((), ingest=shard, ingest_key=self.plan.ingest_keys[shard.name])
+        chains = {("ingest", name): chain for name, chain in opened.items()}
+        for step in self.plan.steps:
+            self.states[step.name] = self._follow(step, chains)
+        self._tasks.extend(chain for _, chain in sorted(chains.items()))
+        return self._tasks
+
+    def _ingest(self) -> StepState:
+        state = StepState(None, "ingest")
+        for shard in self.plan.shards:
+            key = self.plan.ingest_keys[shard.name]
+            state.keys[shard.name] = key
+            report = self.store.report("ingest", key)
+            made = None if report is None else replace(self.store.shard("ingest", key, report), name=shard.name)
+            state.slots.append(Slot(shard.name, shard.source, made, report))
+        return state
+
+    def _consumers(self, name: str) -> int:
+        return sum(name in step.inputs for step in self.plan.steps)
+
+    def _inputs(self, step: Step) -> Iterator[tuple[str, Slot]]:
+        for name in step.inputs:
+            for slot in self.states[name].slots:
+                yield name, slot
+
+    def _follow(self, step: Step, chains: dict[tuple[str, str], Chain]) -> StepState:
+        state = StepState(step, step.name)
+        inputs = list(self._inputs(step))
+        if step.surveys:
+            self._survey(step, state, inputs, chains)
+        for name, slot in inputs:
+            if not step.concerns(slot.source):
+                state.slots.append(slot)
+                continue
+            output = step.output_name(slot.name)
+            known = slot.shard
+            ready = not step.surveys or state.decided is not None
+            if known is not None and ready:
+                choice = state.decided or Decided()
+                key = step.apply_key(slot.source, known.sha256, choice.shared_sha, choice.mine_sha.get(slot.name, ""))
+                state.keys[output] = key
+                report = self.store.report(step.name, key)
+                if report is not None:
+                    made = replace(self.store.shard(step.name, key, report), name=output)
+                    state.slots.append(Slot(output, slot.source, made, report))
+                    continue
+                chains[(step.name, output)] = Chain((Link(step, "apply", choice),), start=known)
+            elif ready and self._consumers(name) == 1 and (name, slot.name) in chains:
+                chain = chains.pop((name, slot.name))
+                chains[(step.name, output)] = replace(chain, links=(*chain.links, Link(step, "apply")))
+            state.slots.append(Slot(output, slot.source, None))
+        return state
+
+    def _survey(
+        self, step: Step, state: StepState, inputs: Sequence[tuple[str, Slot]], chains: dict[tuple[str, str], Chain]
+    ) -> None:
+        surveys: list[Survey] = []
+        for name, slot in inputs:
+            if not step.concerns(slot.source):
+                continue
+            state.surveys[slot.name] = None
+            if slot.shard is None:
+                if self._consumers(name) == 1 and (name, slot.name) in chains:
+                    chain = chains[(name, slot.name)]
+                    chains[(name, slot.name)] = replace(chain, links=(*chain.links, Link(step, "survey")))
+                continue
+            key = step.survey_key(slot.source, slot.shard.sha256)
+            report = self.store.report(step.name, key)
+            if report is None:
+                self._tasks.append(Chain((Link(step, "survey"),), start=slot.shard))
+                continue
+            state.surveys[slot.name] = report
+            path = self.store.file(step.name, key, ".parquet")
+            surveys.append(Survey(slot.name, slot.source, path, slot.shard.path))
+        if any(report is None for report in state.surveys.values()):
+            return
+        shas = [(shard, report["sha256"]) for shard, report in state.surveys.items() if report is not None]
+        key = step.decide_key(shas)
+        state.keys["decide"] = key
+        report = self.store.report(step.name, key)
+        if report is None:
+            self._tasks.append(DecideTask(step, key, tuple(sorted(surveys, key=lambda s: s.shard))))
+            return
+        state.decided = decided(self.store, step.name, key, report)
+        state.decide_report = report

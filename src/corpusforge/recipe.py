@@ -1,0 +1,336 @@
+"""One recipe: which sources, how curated, what generated, what mixed, which gates. Closed, and wrong all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from corpusforge.errors import Problem, Problems, UsageError
+from corpusforge.mix_tree import OutputTree, read_output
+from corpusforge.source import Share, Source, read_source
+from corpusforge.stage import Role, Stage, StageSettings, find_stage
+from corpusforge.yaml_file import Location, YamlFile, did_you_mean, expand_variables, load_yaml, validate
+
+CURATE = ("normalise", "redact", "language", "quality", "dedup", "segment", "holdout", "decontaminate")
+GENERATE = ("qa", "mcq", "reading")
+
+
+class Closed(BaseModel):
+    """Base of the recipe's models: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class About(Closed):
+    """The sentences of the card that only a person can write."""
+
+    purpose: str = ""
+    suitable: str = ""
+    unsuitable: str = ""
+    limits: str = ""
+    date: str = Field(default="", description="Publication date for the card (YYYY-MM-DD).")
+    publisher: str = ""
+
+
+class SourceNames(Closed):
+    """Names of files in `sources/`, by the role they play in the mix."""
+
+    domain: tuple[str, ...] = Field(min_length=1)
+    labelled: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+
+
+class Gates(Closed):
+    """What must hold before a build may be approved; a share, or a count where it says so."""
+
+    personal_data: Share = Field(default=Fraction(1, 100), description="Upper bound of records with personal data left.")
+    contamination: int = Field(default=0, ge=0, description="Contaminated records left in the training side.")
+    mix_error: Share = Field(default=Fraction(1, 1000), description="Largest error of a share of the whole mix.")
+    grounded: Share = Field(default=Fraction(95, 100), description="Least share of synthetic rows proven by their evidence.")
+
+
+class Run(Closed):
+    """How a build runs; never part of its identity."""
+
+    executor: Literal["local", "slurm", "ray"] = "local"
+    workers: int | Literal["auto"] = Field(default="auto", description="Processes at a time; auto: one a core.")
+    slurm: dict[str, str | int] = Field(default_factory=dict, description="partition, time, cpus_per_task, mem_per_cpu_gb.")
+
+    @field_validator("workers")
+    @classmethod
+    def _positive(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be at least 1, or auto")
+        return value
+
+
+class RecipeFile(Closed):
+    """The keys of a recipe; closed. The sections curate, generate and mix are checked by their own stages."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Names the build's folder.")
+    about: About = About()
+    seed: int = Field(default=17, ge=0, lt=2**63, description="Every choice follows from it and the records.")
+    tokenizer: str = Field(description="Path to a tokenizer.json or its folder (relative to the workspace), or `bytes`.")
+    sources: SourceNames
+    curate: dict[str, Any] = Field(default_factory=dict)
+    generate: dict[str, Any] = Field(default_factory=dict)
+    mix: dict[str, Any]
+    gates: Gates = Gates()
+    run: Run = Run()
+
+
+@dataclass(frozen=True, slots=True)
+class StageUse:
+    """One stage as the recipe uses it: the step's name, the stage's class, settings, and on which sources."""
+
+    name: str
+    stage: type[Stage]
+    settings: StageSettings
+    sources: tuple[str, ...] | None = None
+    written: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe that was checked as far as it can be without reading data."""
+
+    spec: RecipeFile
+    path: Path
+    workspace: Path
+    sources: tuple[Source, ...]
+    curate: tuple[StageUse, ...]
+    generate: tuple[StageUse, ...]
+    completion: OutputTree | None
+    instruct: OutputTree | None
+
+    @property
+    def name(self) -> str:
+        """Names the build's folder."""
+        return self.spec.name
+
+    def tokenizer(self) -> str:
+        """`bytes`, or the absolute path of the tokenizer."""
+        return _tokenizer_path(self.spec.tokenizer, self.workspace)
+
+
+def find_workspace(recipe: Path) -> Path:
+    """The nearest folder at or above the recipe that holds `sources/`; else the recipe's own folder."""
+    for folder in recipe.resolve().parents:
+        if (folder / "sources").is_dir():
+            return folder
+    return recipe.resolve().parent
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe and its sources without touching data. Raises Problems with every mistake at once."""
+    file = load_yaml(path)
+    if file.value is None:
+        raise Problems(file.problems)
+    workspace = find_workspace(path)
+    spec = validate(RecipeFile, file.value, file)
+    if spec is None:
+        raise Problems(file.problems)
+    sources, more = _read_sources(spec, file, workspace)
+    if _tokenizer_path(spec.tokenizer, workspace) != "bytes":
+        _check_tokenizer(spec, file, workspace)
+    curate = _curate(spec, file, workspace)
+    generate = _generate(spec, file, curate, sources, workspace)
+    members: dict[str, Role] = {s.name: s.role for s in sources}
+    made = tuple(use.name for use in generate)
+    completion = read_output("completion", spec.mix, file, members, made) if "completion" in spec.mix else None
+    instruct = read_output("instruct", spec.mix, file, members, made) if "instruct" in spec.mix else None
+    for key in spec.mix:
+        if key not in ("completion", "instruct"):
+            hint = did_you_mean(key, ("completion", "instruct"))
+            file.problems.append(file.problem(("mix", key), f"unknown key {key!r}.", hint))
+    if not spec.mix:
+        file.problems.append(file.problem(("mix",), "the mix is empty.", "Add completion: or instruct:."))
+    problems = file.problems + more
+    if problems:
+        raise Problems(_in_order(problems))
+    return Recipe(spec, path, workspace, tuple(sources), tuple(curate), tuple(generate), completion, instruct)
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))
+
+
+def _read_sources(spec: RecipeFile, file: YamlFile, workspace: Path) -> tuple[list[Source], list[Problem]]:
+    folder = workspace / "sources"
+    known = sorted(p.stem for p in folder.glob("*.yaml")) if folder.is_dir() else []
+    found: list[Source] = []
+    more: list[Problem] = []
+    seen: dict[str, str] = {}
+    for role in ("domain", "labelled", "public"):
+        for i, name in enumerate(getattr(spec.sources, role)):
+            at: Location = ("sources", role, i)
+            if name in seen:
+                what = f"the source {name!r} is named twice (also under {seen[name]})."
+                file.problems.append(file.problem(at, what, "Remove one."))
+                continue
+            seen[name] = role
+            if name not in known:
+                hint = did_you_mean(name, known) or f"Write {folder.name}/{name}.yaml."
+                file.problems.append(file.problem(at, f"no source named {name!r}.", hint))
+                continue
+            source, source_file = read_source(folder / f"{name}.yaml", role, workspace)
+            more.extend(source_file.problems)
+            if source is not None:
+                found.append(source)
+                if (role == "labelled") != (source.spec.kind == "labelled"):
+                    what = f"{name!r} is of kind {source.spec.kind} but listed under {role}."
+                    file.problems.append(file.problem(at, what, "List labelled sources under labelled, and only them."))
+    return found, more
+
+
+def _tokenizer_path(name: str, workspace: Path) -> str:
+    expanded = expand_variables(name)
+    return expanded if expanded == "bytes" else str((workspace / expanded).resolve())
+
+
+def _check_tokenizer(spec: RecipeFile, file: YamlFile, workspace: Path) -> None:
+    try:
+        path = Path(_tokenizer_path(spec.tokenizer, workspace))
+    except ValueError as error:
+        file.problems.append(file.problem(("tokenizer",), str(error)))
+        return
+    if not (path.is_file() or (path / "tokenizer.json").is_file() or (path / "vocab.json").is_file()):
+        what = f"no tokenizer at {spec.tokenizer}."
+        hint = "Give a tokenizer.json, a folder that holds one (or vocab.json and merges.txt), or `bytes`."
+        file.problems.append(file.problem(("tokenizer",), what, hint))
+
+
+def _settings(name: str, value: Any, file: YamlFile, at: Location, folder: Path) -> tuple[type[Stage], StageSettings] | None:
+    try:
+        stage = find_stage(name, folder=folder)
+    except UsageError as error:
+        file.problems.append(file.problem(at, error.problem.what, error.problem.hint))
+        return None
+    if value is None or value is True:
+        value = {}
+    if not isinstance(value, dict):
+        what = f"{name}: must be a mapping of settings, or false to leave it out."
+        file.problems.append(file.problem(at, what))
+        return None
+    settings = validate(stage.Settings, value, file, at)
+    return None if settings is None else (stage, settings)
+
+
+def _curate(spec: RecipeFile, file: YamlFile, workspace: Path) -> list[StageUse]:
+    uses: list[StageUse] = []
+    for key in spec.curate:
+        if key not in (*CURATE, "also"):
+            hint = did_you_mean(key, (*CURATE, "also"))
+            file.problems.append(file.problem(("curate", key), f"unknown stage {key!r}.", hint))
+    for name in CURATE:
+        value = spec.curate.get(name, {})
+        if value is False:
+            continue
+        if (found := _settings(name, value, file, ("curate", name), workspace)) is not None:
+            uses.append(StageUse(name, found[0], found[1], written=name))
+    also = spec.curate.get("also", [])
+    if not isinstance(also, list):
+        file.problems.append(file.problem(("curate", "also"), "must be a list of stages."))
+        return uses
+    return _place(uses, _also(also, spec, file, workspace), file)
+
+
+class Also(BaseModel):
+    """One stage beside the built-in ones: `stage` names it, `after` places it, the other keys are its settings."""
+
+    model_config = ConfigDict(extra="allow")
+    stage: str
+    after: str
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    sources: tuple[str, ...] | None = None
+
+
+def _also(
+    also: list[Any], spec: RecipeFile, file: YamlFile, workspace: Path
+) -> list[tuple[StageUse, str, Location]]:
+    made: list[tuple[StageUse, str, Location]] = []
+    every = {*spec.sources.domain, *spec.sources.labelled, *spec.sources.public}
+    for i, value in enumerate(also):
+        at: Location = ("curate", "also", i)
+        entry = validate(Also, value, file, at)
+        if entry is None:
+            continue
+        for name in set(entry.sources or ()) - every:
+            file.problems.append(file.problem((*at, "sources"), f"no source named {name!r}.", did_you_mean(name, every)))
+        if ".py:" in entry.stage:
+            path = (workspace / entry.stage.rpartition(":")[0]).resolve()
+            if not path.is_relative_to(workspace):
+                what = f"the stage file {entry.stage!r} lies outside the workspace."
+                file.problems.append(file.problem((*at, "stage"), what, "Move it into the workspace."))
+                continue
+        given = {k: v for k, v in value.items() if k not in ("stage", "after", "name", "sources")}
+        found = _settings(entry.stage, given, file, (*at, "stage"), workspace)
+        if found is not None:
+            name = entry.name or found[0].name
+            made.append((StageUse(name, found[0], found[1], entry.sources, entry.stage), entry.after, at))
+    return made
+
+
+def _place(uses: list[StageUse], also: list[tuple[StageUse, str, Location]], file: YamlFile) -> list[StageUse]:
+    """Put each extra stage behind the step that its `after` names; a name nobody reaches is a cycle or a mistake."""
+    placed = list(uses)
+    waiting = list(also)
+    while waiting:
+        names = [use.name for use in placed]
+        ready = [entry for entry in waiting if entry[1] in names]
+        if not ready:
+            among = {entry[0].name for entry in waiting}
+            for _, after, at in waiting:
+                if after in among:
+                    file.problems.append(file.problem((*at, "after"), f"waits for {after!r} in a cycle.", "Break it."))
+                else:
+                    hint = did_you_mean(after, [*names, *among])
+                    file.problems.append(file.problem((*at, "after"), f"no step named {after!r}.", hint))
+            return placed
+        use, after, at = ready[0]
+        waiting.remove(ready[0])
+        if use.name in names:
+            file.problems.append(file.problem((*at, "stage"), f"two steps named {use.name!r}.", "Give one a name:."))
+            continue
+        placed.insert(names.index(after) + 1, use)
+    return placed
+
+
+def _generate(
+    spec: RecipeFile, file: YamlFile, curate: list[StageUse], sources: list[Source], workspace: Path
+) -> list[StageUse]:
+    uses: list[StageUse] = []
+    for key in spec.generate:
+        if key not in (*GENERATE, "engine"):
+            hint = did_you_mean(key, (*GENERATE, "engine"))
+            file.problems.append(file.problem(("generate", key), f"unknown task {key!r}.", hint))
+    _check_engine(spec.generate.get("engine", {"kind": "extractive"}), file)
+    for name in GENERATE:
+        value = spec.generate.get(name, False)
+        if value is not False and (found := _settings(name, value, file, ("generate", name), workspace)) is not None:
+            uses.append(StageUse(name, found[0], found[1], written=name))
+    redacted = any(use.stage.name == "redact" for use in curate)
+    private = [s.name for s in sources if s.spec.personal_data]
+    if uses and not redacted and private:
+        what = f"generate would read personal data: {', '.join(private)} expect some, and curate leaves out redact."
+        hint = "Remove redact: false, or declare personal_data: none in those sources."
+        file.problems.append(file.problem(("generate",), what, hint))
+    return uses
+
+
+def _check_engine(value: Any, file: YamlFile) -> None:
+    at: Location = ("generate", "engine")
+    kind = value.get("kind") if isinstance(value, Mapping) else value
+    if kind in ("vllm", "endpoint"):
+        file.problems.append(file.problem(at, f"the engine {kind!r} is not part of this version.", "Use extractive."))
+    elif kind != "extractive":
+        file.problems.append(file.problem(at, f"no engine named {kind!r}.", "Known: extractive."))
+    elif isinstance(value, Mapping):
+        for key in value:
+            if key != "kind":
+                file.problems.append(file.problem((*at, key), f"unknown key {key!r}.", did_you_mean(key, ["kind"])))

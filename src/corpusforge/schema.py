@@ -1,0 +1,88 @@
+"""JSON Schema of recipes and sources, with every stage's and reader's settings, so that editors complete them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from corpusforge.recipe import CURATE, GENERATE, Also, RecipeFile
+from corpusforge.shards import write_json
+from corpusforge.source import SourceFile
+from corpusforge.stage import find_stage
+
+_AMOUNT = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^\s*(rest|\d+(\.\d+)?\s*(%|x|epochs?)|[\d_,.]+\s*[kKmMbBtT]?(\s*tokens)?)\s*$"},
+        {"type": "integer", "minimum": 0},
+    ],
+    "description": "A share of the parent (2%), tokens (2B), epochs (4x), or rest.",
+}
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The schema of a recipe, draft 7: what the YAML language server understands."""
+    schema = RecipeFile.model_json_schema()
+    definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    curate = {name: _stage(name, definitions) for name in CURATE}
+    curate["also"] = {"type": "array", "items": Also.model_json_schema(), "description": "Stages beside these."}
+    schema["properties"]["curate"] = _closed(curate)
+    generate = {name: _stage(name, definitions) for name in GENERATE}
+    engine = {"kind": {"enum": ["extractive"]}}
+    generate["engine"] = {**_closed(engine), "description": "What writes the rows."}
+    schema["properties"]["generate"] = _closed(generate)
+    group = {"anyOf": [_AMOUNT, {"type": "object", "additionalProperties": _AMOUNT}]}
+    total = {"anyOf": [{"const": "all"}, _AMOUNT], "description": "The total, or all that shares and caps allow."}
+    output = {
+        "type": "object",
+        "properties": {"tokens": total, "rows": total, "max_epochs": {"type": ["number", "string"]}},
+        "additionalProperties": group,
+    }
+    schema["properties"]["mix"] = _closed({"completion": output, "instruct": output})
+    schema["$schema"] = _DRAFT
+    return schema
+
+
+def source_schema() -> dict[str, Any]:
+    """The schema of a source, draft 7."""
+    schema = SourceFile.model_json_schema()
+    definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    formats: dict[str, str] = importlib.import_module("corpusforge.ingest.formats").FORMATS
+    rules = []
+    for name, path in sorted(formats.items()):
+        module, _, attribute = path.partition(":")
+        settings = getattr(importlib.import_module(module), attribute).Settings.model_json_schema()
+        definitions.update(settings.pop("$defs", {}))
+        settings["properties"] = {"reader": {"const": name}, **settings.get("properties", {})}
+        rules.append({"if": {"properties": {"reader": {"const": name}}}, "then": settings})
+    long = {"type": "object", "required": ["reader"], "properties": {"reader": {"enum": sorted(formats)}}, "allOf": rules}
+    schema["properties"]["format"] = {"anyOf": [{"enum": sorted(formats)}, long], "description": "How it is read."}
+    schema["properties"]["path"] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    schema["properties"]["exclude"] = schema["properties"]["path"]
+    kinds = schema["properties"]["personal_data"]
+    schema["properties"]["personal_data"] = {"anyOf": [{"const": "none"}, kinds]}
+    schema["properties"]["quarantine_limit"] = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"}
+    schema["$schema"] = _DRAFT
+    return schema
+
+
+def write_schemas(workspace: Path) -> list[Path]:
+    """Write `recipes/.schema.json` and `sources/.schema.json`; the paths written."""
+    written = [workspace / "recipes" / ".schema.json", workspace / "sources" / ".schema.json"]
+    for path, schema in zip(written, (recipe_schema(), source_schema()), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, schema)
+    return written
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _stage(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    stage = find_stage(name)
+    settings = stage.Settings.model_json_schema()
+    definitions.update(settings.pop("$defs", {}))
+    about = (stage.__doc__ or name).strip().splitlines()[0]
+    return {"anyOf": [settings, {"type": "boolean"}, {"type": "null"}], "description": about}
