@@ -1,0 +1,55 @@
+"""Reads a heading as a goal (change a password), an activity (changing passwords), a question or a thing."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from corpusforge.generate.phrasings import word_list
+
+HeadingKind = Literal["question", "goal", "activity", "thing"]
+
+_HOW = re.compile(r"how (?:to|do (?:i|you|we)|can (?:i|you|we)) (\S.*)", re.IGNORECASE)
+_QUESTION_WORD = re.compile(
+    r"(?:what|why|when|where|who|which|whose|how|can|could|do|does|did|is|are|was|were|will|would|should|may|must|has|have)\b",
+    re.IGNORECASE,
+)
+
+
+def read_heading(name: str) -> tuple[HeadingKind, str]:
+    """What a heading is and the words to put into a question; goals and activities start in lower case."""
+    if name.endswith(("?", "？")):
+        return "question", name
+    if match := _HOW.match(name):
+        return "goal", match[1]
+    first, _, rest = name.partition(" ")
+    word = first.lower()
+    if rest and first.isalpha():
+        if word in word_list("verbs") and (first == word or first == first.capitalize()) and not _noun_after(rest):
+            return "goal", f"{word} {rest}"
+        if word.endswith("ing") and len(word) > 4 and word not in word_list("not_activities"):
+            return "activity", f"{word} {rest}"
+    return "thing", name
+
+
+def is_question(text: str) -> bool:
+    """Whether a text asks: it ends with a question mark and is not only one."""
+    return text.rstrip().endswith(("?", "？")) and len(text) >= 8
+
+
+def starts_like_question(text: str) -> bool:
+    """Whether a text starts with a question word or an auxiliary verb."""
+    return bool(_QUESTION_WORD.match(text))
+
+
+def lowered(term: str, text: str) -> str:
+    """A heading's first word in lower case where the text itself writes it so inside a sentence."""
+    lower = term[:1].lower() + term[1:]
+    return lower if lower != term and f" {lower}" in text else term
+
+
+def _noun_after(rest: str) -> bool:
+    # "Access points", "Display settings", "Check box": a verb form followed by a bare plural or a lone noun is a thing,
+    # unless an article, a preposition or more words follow.
+    words = rest.lower().split()
+    return len(words) == 1 and words[0] in word_list("nouns_after")

@@ -1,0 +1,161 @@
+"""The values that wrong options are drawn from: a bounded, hash-chosen sample for each shard and form."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from corpusforge.generate.questions import Asked, decide_repeats
+from corpusforge.generate.sentences import normalised
+from corpusforge.record import stable_hash
+from corpusforge.stage import Decision, Survey
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PER_FORM = 400
+PER_SLOT = 40
+ENOUGH_TOPICS = 20
+_FIELDS = ("form", "slot", "value", "group", "topic")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Value:
+    """A value that answers some question: its order by hash, what it is, and where it is from."""
+
+    rank: str
+    form: str
+    slot: str
+    value: str
+    group: str
+    topic: str
+    holdout: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One item that a shard could make: its row, as the search for repeated questions sees it, and its answer."""
+
+    row: Asked
+    form: str
+    slot: str
+    value: str
+    group: str
+    topic: str
+
+
+@dataclass(slots=True)
+class Pool:
+    """The values at hand while a shard is made into items, by form and by slot."""
+
+    by_form: dict[str, list[Value]] = field(default_factory=dict)
+    by_slot: dict[str, list[Value]] = field(default_factory=dict)
+
+
+def offers_table(offers: Iterable[Offer]) -> pa.Table:
+    """The survey: one line for each item that could be made."""
+    import pyarrow as pa
+
+    lines = list(offers)
+    columns: dict[str, pa.Array] = {
+        name: pa.array([getattr(line.row, name) for line in lines], pa.string())
+        for name in ("row", "question", "answer")
+    }
+    columns["holdout"] = pa.array([line.row.holdout for line in lines], pa.bool_())
+    for name in _FIELDS:
+        columns[name] = pa.array([getattr(line, name) for line in lines], pa.string())
+    return pa.table(columns)
+
+
+def decide_pools(surveys: Sequence[Survey]) -> Decision:
+    """Per shard: the rows to leave out (as `decide_repeats`) and the values to draw from.
+
+    A shard draws from its own values where it has ENOUGH_TOPICS of a form, so that other shards do not touch it;
+    only else from a sample of all. Memory: PER_FORM values for each form and side, and one shard's lines.
+    """
+    repeated = decide_repeats(surveys)
+    everywhere: dict[tuple[str, bool], list[Value]] = {}
+    own: dict[str, list[Value]] = {}
+    for survey in sorted(surveys, key=lambda survey: survey.shard):
+        values = list(_sample(_values(survey)))
+        own[survey.shard] = values
+        for key, few in _by_form(values).items():
+            everywhere[key] = heapq.nsmallest(PER_FORM, [*everywhere.get(key, []), *few])
+    tables = {}
+    for shard, values in own.items():
+        chosen = set(values)
+        for key, few in _by_form(values).items():
+            if len({value.topic for value in few}) < ENOUGH_TOPICS:
+                chosen.update(everywhere[key])
+                # A hold-out item may be wrong in words of the training side; never the other way round.
+                chosen.update(everywhere.get((key[0], False), []))
+        tables[shard] = _table(sorted(chosen), repeated.per_shard.get(shard))
+    return Decision(per_shard=tables, notes=repeated.notes)
+
+
+def read_pool(table: pa.Table | None) -> dict[bool, Pool]:
+    """The pools of a shard: for hold-out items (True) all values, for training items (False) the training side's."""
+    pools = {True: Pool(), False: Pool()}
+    if table is None:
+        return pools
+    for row in table.filter(table["form"].is_valid()).to_pylist():
+        # Another hash than that of the sample, whose ranks are all small: places must spread over the ring.
+        value = replace(_value(row), rank=stable_hash("place", row["form"], row["value"]))
+        for side, pool in pools.items():
+            if side or not value.holdout:
+                pool.by_form.setdefault(value.form, []).append(value)
+                pool.by_slot.setdefault(value.slot, []).append(value)
+    for pool in pools.values():
+        for values in (*pool.by_form.values(), *pool.by_slot.values()):
+            values.sort()
+    return pools
+
+
+def _value(row: dict[str, Any]) -> Value:
+    rank = stable_hash(row["form"], normalised(row["value"]))
+    return Value(rank, row["form"], row["slot"], row["value"], row["group"], row["topic"], row["holdout"])
+
+
+def _values(survey: Survey) -> Iterator[Value]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(survey.path) as file:
+        for batch in file.iter_batches(batch_size=4096, columns=[*_FIELDS, "holdout"]):
+            for row in batch.to_pylist():
+                yield _value(row)
+
+
+def _sample(values: Iterable[Value]) -> Iterator[Value]:
+    first: dict[tuple[str, str, bool], Value] = {}
+    for value in values:
+        # Equal values are one; the smallest stands for all, whatever the order.
+        key = (value.rank, value.slot, value.holdout)
+        first[key] = min(first.get(key, value), value)
+    kept: set[Value] = set()
+    for few in _by_form(first.values()).values():
+        kept.update(heapq.nsmallest(PER_FORM, few))
+    slots: dict[tuple[str, bool], list[Value]] = {}
+    for value in first.values():
+        slots.setdefault((value.slot, value.holdout), []).append(value)
+    for few in slots.values():
+        kept.update(heapq.nsmallest(PER_SLOT, few))
+    yield from sorted(kept)
+
+
+def _by_form(values: Iterable[Value]) -> dict[tuple[str, bool], list[Value]]:
+    forms: dict[tuple[str, bool], list[Value]] = {}
+    for value in values:
+        forms.setdefault((value.form, value.holdout), []).append(value)
+    return forms
+
+
+def _table(values: Sequence[Value], left_out: pa.Table | None) -> pa.Table:
+    import pyarrow as pa
+
+    columns = {name: pa.array([getattr(value, name) for value in values], pa.string()) for name in _FIELDS}
+    columns["holdout"] = pa.array([value.holdout for value in values], pa.bool_())
+    pool = pa.table(columns)
+    empty = pa.table({"row": pa.array([], pa.string()), "reason": pa.array([], pa.string())})
+    return pa.concat_tables([left_out if left_out is not None else empty, pool], promote_options="default")

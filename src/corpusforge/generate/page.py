@@ -1,0 +1,126 @@
+"""What a rule sees of a record: its text, sections and title, and the checks that let a question stand alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from corpusforge.generate.passages import Block, Section, split
+from corpusforge.generate.phrasings import word_list
+from corpusforge.generate.sentences import normalised, plain, unwrapped
+from corpusforge.record import Record
+
+_NUMBERING = re.compile(
+    r"^(?:(?:chapter|section|appendix|part|lesson|step)\s+)?(?:(?:\d+|[A-Z])(?:\.\d+)+\.?|\d+[.):]|[A-Z]\.)\s+",
+    re.IGNORECASE,
+)
+_DANGLING = re.compile(
+    r"(?:this|these|those|that|it|its|they|them|their|he|she|such|here|there(?! (?:is|are|was|were)\b)|above|below"
+    r"|following|however|therefore|thus|hence|also|then|so|but|and|or|because|otherwise|instead|moreover|furthermore"
+    r"|in addition|additionally|finally|for example|for instance|e\.g\.|i\.e\.|in this|in that|both|another|next"
+    r"|as (?:above|mentioned|noted|described|shown|seen|you can|we)|the (?:above|following|former|latter|same|other)"
+    r"|similarly|likewise|consequently|as a result|of course|note that|again|now)\b",
+    re.IGNORECASE,
+)
+_LINKS = re.compile(r"\]\(|https?://|[\w-]+\.(?:html?|page)\b")
+_CODE_LIKE = re.compile(r"[|{}<>\\=;$]")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A record with its structure, found when first asked for."""
+
+    record: Record
+
+    @property
+    def text(self) -> str:
+        """The record's text."""
+        return self.record.text
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        """The record's sections in order."""
+        return split(self.record.text)
+
+    @cached_property
+    def title(self) -> str:
+        """The page's name: the record's title, else its first top heading, else empty."""
+        title = named(self.record.title)
+        if title:
+            return title
+        for section in self.sections:
+            if section.level == 1 and not generic(section.heading):
+                return named(section.heading)
+        return ""
+
+    def subject(self, section: Section) -> str:
+        """What a section is about: its heading, or the nearest heading above or title where that says nothing."""
+        if section.index not in self._subjects:
+            names = (named(heading) for heading in (section.heading, *reversed(section.path)))
+            self._subjects[section.index] = next((name for name in names if name and not generic(name)), self.title)
+        return self._subjects[section.index]
+
+    @cached_property
+    def _subjects(self) -> dict[int, str]:
+        return {}
+
+    def context(self, section: Section, *words: str) -> str:
+        """What must be named so that a question with `words` stands alone: the title, or what lies above; may be empty.
+
+        A heading is left out when the question names it already.
+        """
+        if section.index not in self._contexts:
+            names = (self.title, *(named(heading) for heading in section.path))
+            name = next((name for name in names if name and not generic(name)), "")
+            self._contexts[section.index] = (name, normalised(name))
+        name, normal = self._contexts[section.index]
+        return "" if name and _within(normal, normalised(" ".join(words))) else name
+
+    @cached_property
+    def _contexts(self) -> dict[int, tuple[str, str]]:
+        return {}
+
+    def redacted(self, start: int, end: int) -> bool:
+        """Whether a placeholder stands in [start, end)."""
+        return any(span.start < end and span.end > start for span in self.record.spans)
+
+
+def named(heading: str) -> str:
+    """A heading as words: no marks, no numbering, no stop at its end."""
+    name = _NUMBERING.sub("", plain(heading)).strip()
+    return name.rstrip(".:") if not name.endswith("...") else name
+
+
+def generic(heading: str) -> bool:
+    """Whether a heading says nothing about its subject (Overview, See also, ...) or is a line of code taken for one."""
+    name = normalised(heading)
+    return not name or name in word_list("generic_headings") or bool(_CODE_LIKE.search(heading))
+
+
+def stands_alone(text: str) -> bool:
+    """Whether a text does not start with a word that points out of it (this, it, above, however, ...)."""
+    return not _DANGLING.match(plain(text[:80]))
+
+
+def wordy(text: str) -> bool:
+    """Whether a short text is words rather than code, a path or a table of symbols."""
+    letters = sum(character.isalpha() or character == " " for character in text)
+    return letters >= 0.7 * len(text) and not _CODE_LIKE.search(text)
+
+
+def link_list(text: str, block: Block) -> bool:
+    """Whether a list is mostly links to other places."""
+    linked = sum(bool(_LINKS.search(text, item.start, item.end)) for item in block.items)
+    return bool(block.items) and 2 * linked > len(block.items)
+
+
+def answer_text(text: str, blocks: Sequence[Block]) -> str:
+    """The answer that some neighbouring blocks give: one paragraph without its line wraps, several as they stand."""
+    cut = text[blocks[0].start : blocks[-1].end]
+    return unwrapped(cut) if len(blocks) == 1 and blocks[0].kind == "paragraph" else cut
+
+
+def _within(name: str, told: str) -> bool:
+    return f" {name} " in f" {told} "

@@ -1,0 +1,149 @@
+"""Questions from conversations that were resolved: the first question, the last answer before thanks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from corpusforge.generate.page import Page
+from corpusforge.generate.qa_pair import Pair, ask
+from corpusforge.generate.sentences import unwrapped
+from corpusforge.record import Message, part_offsets, speaker
+
+MAX_QUESTION = 600
+MIN_QUESTION = 15
+MIN_ANSWER = 20
+MAX_ANSWER = 1200
+_THANKS = re.compile(
+    r"\b(?:thanks?|thank you|thx|tnx|cheers|much appreciated|that (?:worked|works|did it|helped|helps|fixed it)"
+    r"|it works|works now|working now|solved|got it (?:working|to work)|perfect)\b",
+    re.IGNORECASE,
+)
+_NOT_YET = re.compile(
+    r"\bin advance\b|n't\b|\b(?:not|doesnt|didnt|no|still|but|nope|wont|cant|dont|anyways?|though)\b",
+    re.IGNORECASE,
+)
+_NEED = re.compile(
+    r"\?|\b(?:how (?:do|can|to)|what(?:'s| is)|why|where|i(?:'m| am)? (?:need|want|would like|can't|cannot|cant|trying)"
+    r"|doesn't work|not working|error|fails?|problem|trouble|is there (?:a|any)|help (?:me|with))\b",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(
+    r"anything else|(?:have a|you'?re) (?:very )?(?:nice|great|good|welcome)|how (?:can|may) i (?:help|assist)"
+    r"|^(?:np|yw|no problem|good ?bye|bye|goodbye|hello|hi|hey|ok|okay|sure|yes|no|thank)\b.{0,40}$"
+    r"|one (?:moment|second)|please wait|hold on",
+    re.IGNORECASE,
+)
+_REFUSAL = re.compile(
+    r"\b(?:sorry|unfortunately|(?:don't|do not) (?:know|understand)|no idea|not sure|cannot|unable to)\b", re.IGNORECASE
+)
+# What holds for one customer alone teaches a model to make numbers up.
+_PERSONAL = re.compile(r"\byour\b[^.]*\d", re.IGNORECASE)
+_GREETING = re.compile(
+    r"^(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)(?: (?:there|all|everyone|guys|folks))?[,!.?]* +",
+    re.IGNORECASE,
+)
+_POINTING = re.compile(r"^(?:and|but|so|also|then|ok|oh|not|it|that|this|yes|no|yeah|yep)\b", re.IGNORECASE)
+_WORD = re.compile(r"[A-Za-z][\w-]{3,}")
+_NAME = re.compile(r"(?<=[\w,'\"] )['\"]?([A-Z][a-z]{2,})")
+_EMPTY_WORDS = frozenset(
+    """about could would should have need help want with please this that what your there some like when where which
+    from just know then will they make""".split()  # noqa: SIM905
+)
+
+
+def chat_pairs(page: Page) -> Iterator[Pair]:
+    """At most one pair for a conversation: only where the asker said that it helped."""
+    messages = page.record.messages or ()
+    names = [speaker(message) for message in messages]
+    asked = _question(messages, names)
+    if asked is None:
+        return
+    asker, last_asking = names[asked[0]], asked[-1]
+    thanks = next(
+        (
+            at
+            for at in range(last_asking + 2, len(messages))
+            if names[at] == asker and _acknowledges(messages[at].content)
+        ),
+        None,
+    )
+    if thanks is None:
+        return
+    answered = _answer(messages, names, asker, last_asking, thanks)
+    question = _clean(" ".join(messages[at].content for at in asked), names)
+    answer = "\n".join(unwrapped(messages[at].content) for at in answered)
+    if not MIN_QUESTION <= len(question) <= MAX_QUESTION or not MIN_ANSWER <= len(answer) <= MAX_ANSWER:
+        return
+    if _POINTING.match(question) or _REFUSAL.search(answer) or _PERSONAL.search(answer):
+        return
+    # One issue a thread: who asks again before the answer may have been answered something else.
+    between = [messages[at].content for at in range(last_asking + 1, answered[0]) if names[at] == asker]
+    if any("?" in content for content in between) or not _related(question, between, answer, asker):
+        return
+    offsets = part_offsets(messages)
+    spans = tuple((offsets[at], offsets[at] + len(messages[at].content)) for at in answered)
+    yield Pair("chat", "chat", ask(page, "chat", offsets[asked[0]], question=question), answer, spans, 0, "chat")
+
+
+def _question(messages: tuple[Message, ...], names: list[str]) -> list[int] | None:
+    # The asker's first turns up to the first answer; a conversation that opens otherwise has no clear issue.
+    for at, message in enumerate(messages[:6]):
+        if message.role in ("assistant", "system") or not _NEED.search(message.content):
+            continue
+        turns = [at]
+        for later in range(at + 1, min(at + 4, len(messages))):
+            if names[later] != names[at]:
+                break
+            turns.append(later)
+        return turns
+    return None
+
+
+def _acknowledges(text: str) -> bool:
+    return len(text) <= 160 and "?" not in text and bool(_THANKS.search(text)) and not _NOT_YET.search(text)
+
+
+def _answer(messages: tuple[Message, ...], names: list[str], asker: str, after: int, before: int) -> list[int]:
+    at = before - 1
+    helper = ""
+    answered: list[int] = []
+    while at > after:
+        content = messages[at].content.strip()
+        if names[at] == asker or messages[at].role == "system":
+            if answered:
+                break
+        elif not helper or names[at] == helper:
+            if not _CLOSING.search(content):
+                if content.endswith("?") or len(content) < 8:
+                    # Thanks for a counter-question is no resolution.
+                    break
+                helper = names[at]
+                answered.append(at)
+        elif answered:
+            break
+        at -= 1
+    return answered[::-1]
+
+
+def _related(question: str, between: list[str], answer: str, asker: str) -> bool:
+    # The answer must speak of what was asked (or to the asker by name), and not of another named thing.
+    told = " ".join([question, *between])
+    named, answered = set(_NAME.findall(told)), set(_NAME.findall(answer))
+    if named and answered and not named & answered:
+        return False
+    return answer.startswith((f"{asker}:", f"{asker},")) or bool(_stems(told) & _stems(answer))
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:6].lower() for word in _WORD.findall(text) if word.lower() not in _EMPTY_WORDS}
+
+
+def _clean(text: str, names: list[str]) -> str:
+    text = unwrapped(text)
+    head, mark, rest = text.partition(":")
+    if not mark:
+        head, mark, rest = text.partition(",")
+    if mark and head in names:
+        text = rest.strip()
+    return _GREETING.sub("", text)

@@ -1,0 +1,91 @@
+"""Questions from recipes of commands: a line that says what for and ends in a colon, then the command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from corpusforge.generate.headings import read_heading
+from corpusforge.generate.page import Page, stands_alone
+from corpusforge.generate.passages import Block, Section, trimmed
+from corpusforge.generate.qa_pair import Pair, ask
+from corpusforge.generate.sentences import normalised, plain
+
+MAX_GOAL = 160
+MAX_COMMAND = 300
+_CODE_SPAN = re.compile(r"`[^`\n]+`")
+_PURPOSE = re.compile(
+    r"(?:.*[.!]\s+)?to ((?!the\b|this\b|a\b|do (?:this|that|so)\b)[a-z][^.:!?,]{6,80})(?:,[^.,]*)?$", re.IGNORECASE
+)
+_PROMPT = re.compile(r"[$#>] +")
+_HINT = re.compile(r"\[(\w+)\](?=\w)")
+
+
+def command_pairs(page: Page) -> Iterator[Pair]:
+    """A pair for each `what for:` followed by a code span or code block."""
+    found: list[tuple[Section, str, int, int, int]] = []
+    for section in page.sections:
+        for at, block in enumerate(section.blocks):
+            command = _command(page.text, section.blocks[at + 1]) if at + 1 < len(section.blocks) else None
+            if block.kind == "list":
+                last = len(block.items) - 1
+                for k, item in enumerate(block.items):
+                    goal, own = _inside(page.text, item.start, item.end)
+                    where = own or (command if k == last else None)
+                    if goal and where:
+                        found.append((section, goal, item.start, *where))
+            elif block.kind == "paragraph" and command:
+                # In prose only `To do this:` says what the command is for; other lines lead in to examples.
+                goal, _ = _inside(page.text, block.start, block.end)
+                purpose = _PURPOSE.match(goal)
+                if purpose:
+                    found.append((section, purpose[1], block.start, *command))
+    commands = [page.text[start:end].strip("`") for _, _, _, start, end in found]
+    normal = [normalised(command) for command in commands]
+    goals = [goal for _, goal, _, _, _ in found]
+    for at, (section, goal, start, first, last) in enumerate(found):
+        title = page.subject(section)
+        if not title or not stands_alone(goal) or page.redacted(start, last) or goals.count(goal) > 1:
+            continue
+        kind, words = read_heading(goal)
+        template, words = ("command", words) if kind == "goal" else ("command-about", goal)
+        others = tuple(c for k, c in enumerate(commands) if normal[k] != normal[at])
+        question = ask(page, template, start, title=title, goal=words)
+        yield Pair(
+            template, "command", question, page.text[first:last].strip("`").strip(), ((first, last),), section.index,
+            "command", others,
+        )  # fmt: skip
+
+
+def _inside(text: str, start: int, end: int) -> tuple[str, tuple[int, int] | None]:
+    # An item holds what for and, set in below it, perhaps the command.
+    cut = text.find("\n\n", start, end)
+    head = end if cut < 0 else cut
+    goal = plain(_HINT.sub(r"\1", text[start:head]))
+    if not goal.endswith(":") or not 8 <= len(goal) <= MAX_GOAL:
+        return "", None
+    own = None
+    if cut >= 0:
+        first, last = trimmed(text, cut, end)
+        match = _CODE_SPAN.fullmatch(text, first, last)
+        own = (first, last) if match and last - first <= MAX_COMMAND else None
+    return goal[:-1].strip(), own
+
+
+def _command(text: str, block: Block) -> tuple[int, int] | None:
+    if block.end - block.start > MAX_COMMAND:
+        return None
+    if block.kind == "paragraph" and _CODE_SPAN.fullmatch(text, block.start, block.end):
+        return block.start, block.end
+    if block.kind == "code":
+        first, last = block.start, block.end
+        if text.startswith(("```", "~~~"), first):
+            first = text.find("\n", first, last) + 1
+            last = text.rfind("\n", first, last)
+            if first == 0 or last <= first:
+                return None
+        first, last = trimmed(text, first, last)
+        if prompt := _PROMPT.match(text, first, last):
+            first = prompt.end()
+        return (first, last) if first < last and "\n" not in text[first:last] else None
+    return None

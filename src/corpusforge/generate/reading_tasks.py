@@ -1,0 +1,246 @@
+"""The reading tasks: each takes a page and gives questions whose answers are true because the text says them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from corpusforge.generate.page import Page, generic, link_list, stands_alone
+from corpusforge.generate.passages import Block
+from corpusforge.generate.phrasings import pick, resource
+from corpusforge.generate.qa_steps import purpose
+from corpusforge.generate.sentences import normalised, sentences, unwrapped
+from corpusforge.record import stable_hash
+
+MAX_CONTEXT = 4000
+MAX_ANSWER = 1500
+MIN_PARAGRAPH = 80
+MIN_SENTENCE = 40
+MAX_SENTENCE = 400
+MAX_SUMMARY = 600
+GAP = "____"
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task: its template and slots, the answer, and where the answer stands in the text ([start, end) each)."""
+
+    template: str
+    slots: Mapping[str, str]
+    answer: str
+    spans: tuple[tuple[int, int], ...]
+
+
+Maker = Callable[[Page, frozenset[str]], Iterator[Task]]
+
+
+def title_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+    """Text to title, and title to the text's first paragraphs."""
+    title = page.title
+    blocks = _prose(page)
+    if len(title) < 4 or generic(title) or not blocks:
+        return
+    context = _context(page, blocks)
+    if len(context) < 200:
+        return
+    at = page.text.find(title)
+    where = (at, at + len(title)) if at >= 0 else (blocks[0].start, blocks[-1].end)
+    yield Task("title", {"text": context}, title, (where,))
+    start = _first(blocks, MAX_ANSWER)
+    yield Task("from-title", {"title": title}, page.text[start[0] : start[1]], (start,))
+
+
+def summary_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+    """The first paragraph stands for the text that follows it, both ways; or a paragraph that says TL;DR."""
+    blocks = _prose(page)
+    if len(blocks) < 4:
+        return
+    first, rest = blocks[0], blocks[1:]
+    if first.kind != "paragraph" or not MIN_PARAGRAPH <= first.end - first.start <= MAX_SUMMARY:
+        return
+    summary = unwrapped(page.text[first.start : first.end])
+    if not stands_alone(summary) or summary.endswith((":", "?")):
+        return
+    context = _context(page, rest)
+    if len(context) < 2 * len(summary):
+        return
+    yield Task("summary", {"text": context}, summary, ((first.start, first.end),))
+    after = _first(rest, MAX_ANSWER)
+    yield Task("from-summary", {"summary": summary}, page.text[after[0] : after[1]], (after,))
+
+
+def connective_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+    """Which of three connectives of different relations the text has between two sentences."""
+    relations = sorted(set(_connectives().values()))
+    for before, after, connective in _pairs(page):
+        relation = _connectives()[connective.lower()]
+        seed = f"{page.record.id}:{after[0]}"
+        others = sorted((r for r in relations if r != relation), key=lambda r: stable_hash(seed, r))[:2]
+        options = [connective, *(_of(r)[pick(len(_of(r)), seed, r, "word")] for r in others)]
+        options.sort(key=lambda option: stable_hash(seed, "place", option))
+        first = unwrapped(page.text[before[0] : before[1]])
+        rest = unwrapped(page.text[after[0] + len(connective) : after[1]])
+        slots = {"text": f"{first} {GAP}{rest if rest.startswith(',') else ' ' + rest}", "options": ", ".join(options)}
+        yield Task("connective", slots, connective, ((after[0], after[0] + len(connective)),))
+
+
+def continue_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+    """A sentence to be continued with a given connective."""
+    for before, after, connective in _pairs(page):
+        first = unwrapped(page.text[before[0] : before[1]])
+        slots = {"text": first, "connective": connective}
+        yield Task("continue", slots, unwrapped(page.text[after[0] : after[1]]), (after,))
+
+
+def complete_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+    """The text cut before a paragraph, which is the answer."""
+    blocks = _prose(page)
+    cuts = [
+        at
+        for at in range(1, len(blocks))
+        if blocks[at].kind == "paragraph"
+        and MIN_PARAGRAPH <= blocks[at].end - blocks[at].start <= MAX_ANSWER
+        and blocks[at].end - blocks[0].start <= MAX_CONTEXT
+        and page.text[blocks[at].end - 1] != ":"
+    ]
+    if not cuts:
+        return
+    cut = blocks[cuts[pick(len(cuts), page.record.id, "complete")]]
+    context = page.text[blocks[0].start : cut.start].rstrip()
+    if len(context) >= 150:
+        yield Task("complete", {"text": context}, unwrapped(page.text[cut.start : cut.end]), ((cut.start, cut.end),))
+
+
+def cloze_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+    """A sentence with one of the corpus's rarer words left out; the word stands nowhere else in the sentence."""
+    for start, end in _sentences(page):
+        text = page.text[start:end]
+        found = [match for match in _WORD.finditer(text) if match[0].lower() in terms]
+        lower = text.lower()
+        once = [match for match in found if lower.count(match[0].lower()) == 1]
+        if not once or not page.title or page.redacted(start, end):
+            continue
+        match = once[pick(len(once), page.record.id, "cloze", str(start))]
+        if match[0].lower() in page.title.lower():
+            continue
+        gapped = unwrapped(text[: match.start()] + GAP + text[match.end() :])
+        where = (start + match.start(), start + match.end())
+        yield Task("cloze", {"text": gapped, "title": page.title}, match[0], (where,))
+
+
+def order_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+    """A procedure's steps in mixed order; the answer is the steps in the text's order."""
+    for section in page.sections:
+        for at, block in enumerate(section.blocks):
+            if block.kind != "list" or not block.ordered or not 3 <= len(block.items) <= 10:
+                continue
+            goal = purpose(page, section, section.blocks[at - 1] if at else None)[1]
+            steps = [unwrapped(page.text[item.start : item.end]) for item in block.items]
+            if not goal or link_list(page.text, block) or sum(map(len, steps)) > MAX_ANSWER:
+                continue
+            if len({normalised(step) for step in steps}) < len(steps):
+                continue
+            mixed = sorted(steps, key=lambda step: stable_hash(page.record.id, "order", step))
+            if mixed == steps:
+                mixed = [*mixed[1:], mixed[0]]
+            answer = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+            spans = tuple((item.start, item.end) for item in block.items)
+            slots = {"goal": goal, "text": "\n".join(f"- {step}" for step in mixed)}
+            yield Task("order-steps", slots, answer, spans)
+
+
+def word_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+    """Three of a sentence's rarer words, from which the sentence is to be written."""
+    for start, end in _sentences(page):
+        text = page.text[start:end]
+        words = list(dict.fromkeys(match[0] for match in _WORD.finditer(text) if match[0].lower() in terms))
+        if len(words) < 3 or not page.title or page.redacted(start, end):
+            continue
+        chosen = sorted(words, key=lambda word: stable_hash(page.record.id, "word", str(start), word))[:3]
+        slots = {"words": ", ".join(sorted(chosen)), "title": page.title}
+        yield Task("word-to-text", slots, unwrapped(text), ((start, end),))
+
+
+MAKERS: Mapping[str, Maker] = {
+    "title": title_tasks,
+    "summary": summary_tasks,
+    "connective": connective_tasks,
+    "continue": continue_tasks,
+    "complete": complete_tasks,
+    "cloze": cloze_tasks,
+    "order-steps": order_tasks,
+    "word-to-text": word_tasks,
+}
+
+
+@cache
+def _connectives() -> dict[str, str]:
+    import yaml
+
+    relations = yaml.safe_load(resource("connectives").read_text(encoding="utf-8"))
+    return {word.lower(): relation for relation, words in relations.items() for word in words}
+
+
+@cache
+def _of(relation: str) -> tuple[str, ...]:
+    return tuple(word[:1].upper() + word[1:] for word, of in _connectives().items() if of == relation)
+
+
+@cache
+def _opening() -> re.Pattern[str]:
+    words = sorted(_connectives(), key=lambda word: (-len(word), word))
+    return re.compile(rf"(?:{'|'.join(map(re.escape, words))})(?=,\s|\s(?!first\b|far\b|as\b|when\b|if\b|to\b))", re.I)
+
+
+def _pairs(page: Page) -> Iterator[tuple[tuple[int, int], tuple[int, int], str]]:
+    """Neighbouring sentences of a paragraph, the second opening with a connective, as it is written there."""
+    for section in page.sections:
+        for block in section.blocks:
+            if block.kind != "paragraph":
+                continue
+            before: tuple[int, int] | None = None
+            for start, end in sentences(page.text, block.start, block.end):
+                match = _opening().match(page.text, start, end)
+                if before and match and match[0][0].isupper() and _whole(page, before) and _whole(page, (start, end)):
+                    yield before, (start, end), match[0]
+                before = (start, end)
+
+
+def _whole(page: Page, where: tuple[int, int]) -> bool:
+    start, end = where
+    return MIN_SENTENCE <= end - start <= MAX_SENTENCE and page.text[end - 1] in ".!"
+
+
+def _sentences(page: Page) -> Iterator[tuple[int, int]]:
+    for section in page.sections:
+        for block in section.blocks:
+            if block.kind == "paragraph":
+                for start, end in sentences(page.text, block.start, block.end):
+                    if _whole(page, (start, end)) and stands_alone(page.text[start:end]):
+                        yield start, end
+
+
+def _prose(page: Page) -> list[Block]:
+    """The page's blocks in order without tables and link lists, from the first that is not code."""
+    every = (block for section in page.sections for block in section.blocks)
+    blocks = [block for block in every if block.kind != "table" and not link_list(page.text, block)]
+    while blocks and blocks[0].kind == "code":
+        blocks.pop(0)
+    return blocks
+
+
+def _first(blocks: list[Block], limit: int) -> tuple[int, int]:
+    end = blocks[0].end
+    for block in blocks[1:]:
+        if block.end - blocks[0].start > limit:
+            break
+        end = block.end
+    return blocks[0].start, min(end, blocks[0].start + limit)
+
+
+def _context(page: Page, blocks: list[Block]) -> str:
+    start, end = _first(blocks, MAX_CONTEXT)
+    return page.text[start:end].rstrip()

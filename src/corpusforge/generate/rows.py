@@ -1,0 +1,55 @@
+"""Makes a synthetic record from its parent: identity, lineage and side are the parent's, and evidence is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corpusforge.record import Kind, Message, Record, record_id
+from corpusforge.stage import StageContext
+
+
+def row_id(parent: Record, kind: Kind, template: str, start: int, n: int) -> str:
+    """A row's id: the parent, the template, the place in the parent and a number among rows of the same three."""
+    return record_id(parent.source, f"{kind}:{parent.id}:{template}:{start}:{n}")
+
+
+def make_row(
+    parent: Record,
+    kind: Kind,
+    identity: str,
+    *,
+    user: str,
+    assistant: str,
+    meta: dict[str, Any],
+) -> Record:
+    """A record with one turn of each side, of the parent's source, group, side, language, licence and origin."""
+    return Record(
+        id=identity,
+        source=parent.source,
+        kind=kind,
+        text="",
+        origin=parent.origin,
+        title=parent.title,
+        group=parent.group,
+        language=parent.language,
+        licence=parent.licence,
+        parents=(parent.id,),
+        side=parent.side,
+        meta=meta,
+    ).with_messages((Message("user", user), Message("assistant", assistant)))
+
+
+def evidence(parent: Record, spans: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Where the answer stands: [{"record", "start", "end"}], offsets in characters of the parent's text."""
+    return [{"record": parent.id, "start": start, "end": end} for start, end in spans]
+
+
+def wanted(record: Record, kinds: Sequence[str], sources: Sequence[str] | None, ctx: StageContext) -> bool:
+    """Whether the settings choose this record; without `sources`, every source but public ones."""
+    if record.kind not in kinds:
+        return False
+    if sources is not None:
+        return record.source in sources
+    facts = ctx.sources.get(record.source)
+    return facts is None or facts.role != "public"

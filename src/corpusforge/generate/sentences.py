@@ -1,0 +1,54 @@
+"""Finds sentences with exact offsets, across hard line wraps, and reads text without its inline markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_STOP = re.compile(r"[.!?][\"'”’)\]*]*(?=\s+[\"'“‘(\[*`]*[A-Z0-9])")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Mr|Mrs|Ms|Dr|St|No|Nos|Fig|Figs|Sec|Vol|Inc|Ltd|Co|Corp|approx|resp|viz|al|[A-Z])"
+    r"|(?:^|\s)\d{1,3})\.$",
+)
+_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
+_STRONG = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+_EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*])")
+_CODE = re.compile(r"(`+)(.+?)\1")
+_QUOTE = re.compile(r"(?m)^[ \t]*>[ \t]?")
+_NOISE = re.compile(r"[^\w%$€£.]+|\.(?!\d)")
+
+
+def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The sentences of text[start:end] as (start, end); the last one may lack its stop."""
+    at = start
+    for match in _STOP.finditer(text, start, end):
+        stop = match.end()
+        if text[match.start()] == "." and _ABBREVIATION.search(text, max(at, match.start() - 8), match.start() + 1):
+            continue
+        yield at, stop
+        at = stop
+        while at < end and text[at].isspace():
+            at += 1
+    if at < end:
+        yield at, end
+
+
+def plain(text: str) -> str:
+    """Text as it is read: links as their words, no emphasis or code marks, white space in single blanks."""
+    if "[" in text:
+        text = _LINK.sub(r"\1", text)
+    if "*" in text or "`" in text or "_" in text:
+        text = _CODE.sub(r"\2", _EMPHASIS.sub(r"\2", _STRONG.sub(r"\2", text)))
+    if ">" in text:
+        text = _QUOTE.sub("", text)
+    return " ".join(text.split())
+
+
+def unwrapped(text: str) -> str:
+    """Text with its line wraps and runs of blanks as single blanks; words and marks stay."""
+    return " ".join(text.split())
+
+
+def normalised(text: str) -> str:
+    """Text for comparing: lower case, words and digits only, single blanks."""
+    return _NOISE.sub(" ", plain(text).lower()).strip()
