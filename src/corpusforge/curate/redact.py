@@ -1,0 +1,151 @@
+"""The stage that takes personal data and secrets out of records, or the record out of the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator
+
+from corpusforge.curate.redaction.kinds import CUSTOM_KIND, ENTITIES, Entity
+from corpusforge.errors import CorpusforgeError
+from corpusforge.record import Dropped, Quarantined, Record
+from corpusforge.stage import Item, SourceFacts, Stage, StageContext, StageSettings
+
+if TYPE_CHECKING:
+    from corpusforge.curate.redaction.redactor import Policy, Redactor
+
+_EXAMPLES = ("doc", "article", "public")
+
+
+class RedactSettings(StageSettings):
+    """Settings of `redact`."""
+
+    entities: Literal["all"] | tuple[Entity, ...] = Field(
+        default="all", description="Kinds of personal data to take out, or all."
+    )
+    style: Literal["placeholder"] = Field(
+        default="placeholder", description="`<EMAIL_1>`: typed, the same number for the same value within a record."
+    )
+    ner: str | None = Field(
+        default=None,
+        min_length=1,
+        description="An installed spaCy pipeline (name or path) that finds names in free text; without it rules do.",
+    )
+    min_score: float = Field(default=0.4, ge=0, le=1, description="Findings below this score stay in the text.")
+    patterns: dict[str, str] = Field(
+        default_factory=dict, description="Your own kinds, each a regular expression: {ORDER_ID: 'AC-\\d{6}'}."
+    )
+    allow: tuple[str, ...] = Field(default=(), description="Literal values that stay, such as your support address.")
+    keep_reserved: bool = Field(
+        default=True,
+        description="Keep values reserved for examples (example.com, 192.0.2.1, 555-0100) in docs, articles and public "
+        "text. Private and loopback addresses stay everywhere.",
+    )
+    drop_above: float | None = Field(
+        default=None, gt=0, description="Drop a record with more findings than this per 1000 characters."
+    )
+    phone_regions: tuple[str, ...] = Field(
+        default=("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR"),
+        description="Countries (ISO 3166) whose national phone formats are tried; each costs time.",
+    )
+
+    @field_validator("patterns")
+    @classmethod
+    def _patterns_compile(cls, patterns: dict[str, str]) -> dict[str, str]:
+        import regex  # type: ignore[import-untyped]
+
+        for kind, pattern in patterns.items():
+            if not CUSTOM_KIND.fullmatch(kind):
+                raise ValueError(f"{kind!r} is not a kind. Write capitals, digits and underscores, such as ORDER_ID.")
+            try:
+                empty = regex.compile(pattern).match("") is not None
+            except regex.error as error:
+                raise ValueError(f"the pattern of {kind} does not compile: {error}") from None
+            if empty:
+                raise ValueError(f"the pattern of {kind} matches empty text. Make some part of it required.")
+        return patterns
+
+    @field_validator("phone_regions")
+    @classmethod
+    def _regions_exist(cls, regions: tuple[str, ...]) -> tuple[str, ...]:
+        import phonenumbers
+
+        for region in regions:
+            if region not in phonenumbers.SUPPORTED_REGIONS:
+                raise ValueError(f"{region!r} is no region. Write ISO 3166 letters such as US.")
+        return regions
+
+
+class Redact(Stage):
+    """Puts placeholders in place of personal data. Fails closed: what cannot be analysed is quarantined.
+
+    Counts per source: `found:<KIND>`, `no-ner` (records whose free text no name model saw), `structured-only` (records
+    of a source that declares no personal data: only what its form gives away was looked for).
+    """
+
+    name = "redact"
+    version = 1
+    libraries = ("presidio-analyzer", "spacy", "phonenumbers", "tldextract", "regex")
+    Settings = RedactSettings
+
+    def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
+        """Each record redacted, `Dropped` (redacted too) with `too-much-personal-data`, or `Quarantined`."""
+        settings: RedactSettings = ctx.settings
+        redactor = _redactor(settings.model_dump_json())
+        for record in records:
+            facts = ctx.sources.get(record.source)
+            yield self._one(record, redactor, _policy(record, facts, settings), ctx)
+
+    def _one(self, record: Record, redactor: Redactor, policy: Policy, ctx: StageContext) -> Item:
+        settings: RedactSettings = ctx.settings
+        try:
+            outcome = redactor.redact(record, policy)
+        except CorpusforgeError:
+            raise
+        except Exception as error:
+            # Whatever went wrong, the text was not fully searched; the error may quote it, so only its type is told.
+            return Quarantined(record.source, record.origin, "redaction-failed", _reason(error))
+        for kind, n in sorted(outcome.found.items()):
+            ctx.count(record.source, f"found:{kind}", n)
+        if not policy.names:
+            ctx.count(record.source, "structured-only")
+        elif settings.ner is None:
+            ctx.count(record.source, "no-ner")
+        rate = 1000 * sum(outcome.found.values()) / max(len(record.text), 1)
+        if settings.drop_above is not None and rate > settings.drop_above:
+            return Dropped(outcome.record, "too-much-personal-data", rate, settings.drop_above)
+        return outcome.record
+
+
+def _reason(error: Exception) -> str:
+    from corpusforge.curate.redaction.findings import RedactionFailed
+
+    return str(error) if isinstance(error, RedactionFailed) else type(error).__name__
+
+
+def _policy(record: Record, facts: SourceFacts | None, settings: RedactSettings) -> Policy:
+    from corpusforge.curate.redaction.redactor import Policy
+
+    # An unknown source is read as if it held everything.
+    return Policy(
+        names=facts is None or bool(facts.personal_data),
+        chat=record.kind == "chat" or record.messages is not None,
+        keep_reserved=settings.keep_reserved and record.kind in _EXAMPLES,
+    )
+
+
+@lru_cache(maxsize=4)
+def _redactor(settings_json: str) -> Any:
+    from corpusforge.curate.redaction.redactor import Redactor
+
+    settings = RedactSettings.model_validate_json(settings_json)
+    return Redactor(
+        entities=ENTITIES if settings.entities == "all" else settings.entities,
+        ner=settings.ner,
+        min_score=settings.min_score,
+        patterns=settings.patterns,
+        allow=settings.allow,
+        phone_regions=settings.phone_regions,
+    )

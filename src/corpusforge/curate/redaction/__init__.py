@@ -1,0 +1,1 @@
+"""Finds personal data and secrets in records and puts typed, numbered placeholders in their place."""

@@ -1,0 +1,103 @@
+"""Rules for numbers that stand for a person: orders, customers, accounts, tickets, cards, national ids."""
+
+from __future__ import annotations
+
+from corpusforge.curate.redaction.rules import Rule
+
+
+def luhn(digits: str) -> bool:
+    """Whether a string of digits passes the Luhn check (ISO/IEC 7812-1)."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character.isdecimal())
+
+
+def _issued(digits: str) -> bool:
+    """Whether a card network issues numbers with this prefix and length (ISO/IEC 7812 issuer ranges)."""
+    two, four, size = int(digits[:2]), int(digits[:4]), len(digits)
+    if digits[0] == "4":
+        return size in (13, 16, 19)
+    if 51 <= two <= 55 or 2221 <= four <= 2720:
+        return size == 16
+    if two in (34, 37):
+        return size == 15
+    if two in (30, 36, 38, 39):
+        return size in (14, 16, 19)
+    if two == 35 or four in (2131, 1800):
+        return size in (15, 16, 19)
+    if four == 6011 or two in (62, 64, 65):
+        return 16 <= size <= 19
+    return two in (50, 56, 57, 58, 60, 63, 67) and 12 <= size <= 19
+
+
+def _card(text: str, start: int, end: int) -> bool:
+    digits = _digits(text[start:end])
+    return 12 <= len(digits) <= 19 and _issued(digits) and luhn(digits) and len(set(digits)) > 2
+
+
+def _card_length(text: str, start: int, end: int) -> bool:
+    return 12 <= len(_digits(text[start:end])) <= 19
+
+
+def _identifier(text: str, start: int, end: int) -> bool:
+    digits = _digits(text[start:end])
+    return len(digits) >= 3 and end - start >= 4
+
+
+def _bare_number(text: str, start: int, end: int) -> bool:
+    digits = _digits(text[start:end])
+    plain_count = digits == text[start:end].strip() and (digits[:2] in ("19", "20") and len(digits) == 4)
+    return len(digits) >= 4 and not plain_count and not digits.endswith("00")
+
+
+_IS = (
+    r"(?:[ ]*(?:number|no\b\.?|num\b|id\b|code|reference|ref\b|\#))*(?:[ ](?:is|was|ending"
+    r"(?:[ ]in)?))*[ ]*[:=\#]*[ ]*\(?"
+)
+_VALUE = r"(?P<v>(?=[A-Z0-9_/-]*\d)[A-Z0-9](?:[A-Z0-9]|[-_/](?=[A-Z0-9])){2,30})(?![\w@])(?!\.\d)"
+
+
+def _cue(kind: str, name: str, words: str, needs: tuple[str, ...], score: float = 0.7) -> Rule:
+    # A cue needs a word such as `number` or `#` after it, or stands right before the value: `order A-1234`.
+    return Rule(kind, name, r"\b(?:" + words + r")" + _IS + _VALUE, score, needs, digit=True, check=_identifier)
+
+
+ACCOUNTS: tuple[Rule, ...] = (
+    Rule("CREDIT_CARD", "card-luhn", r"(?<![\w.-])\d(?:[ .-]?\d){11,18}(?!\w)(?![.-]\d)", 1.0, digit=True, check=_card),
+    Rule("CREDIT_CARD", "card-cue",
+         r"\b(?:card|visa|master ?card|amex|debit|credit|maestro|discover)\b[^\d\n<>]{0,30}?(?P<v>\d"
+         r"(?:[ .-]?\d){11,18})(?!\w)", 0.7,
+         ("card", "visa", "master", "amex", "debit", "credit", "maestro", "discover"), digit=True, check=_card_length),
+    Rule("CREDIT_CARD", "card-last-digits",
+         r"\bcard\b[^\d\n<>]{0,40}?(?:ending|ends|last (?:four|4)(?: digits)?)(?:[ ](?:in|with|is|are|of))*[ :]+"
+         r"(?P<v>\d{4})\b", 0.7,
+         ("card",), digit=True),
+    Rule("US_SSN", "ssn-cue", r"\b(?:ssn|ss\#|social(?: security)?(?: (?:number|no|num))?|sin)\b[^\d\n<>]{0,24}?"
+         r"(?P<v>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{4})(?![\w-])", 0.8,
+         ("ssn", "ss#", "social", "sin"), digit=True),
+    Rule("NATIONAL_ID", "national-id-cue",
+         r"\b(?:passport|driv(?:er'?s?|ing)[ ]licen[cs]e|licen[cs]e[ ]plate|national[ ](?:id|identity|insurance)"
+         r"|nhs|tax[ ](?:id|file)|taxpayer|itin|nino"
+         r"|aadhaar|pan[ ]card|nric|voter[ ]id|residence[ ]permit|medicare|insurance[ ]card)" + _IS
+         + r"(?P<v>(?=(?:[ -]?[A-Z0-9]){0,14}\d)[A-Z0-9](?:[ -]?(?=[A-Z0-9]*\d)[A-Z0-9]+){0,6})(?!\w)", 0.7,
+         ("passport", "licen", "national", "nhs", "tax", "itin", "nino", "aadhaar", "pan card", "nric", "voter", "permit",
+          "medicare", "insurance card"), digit=True, check=_identifier),
+    _cue("ORDER_ID", "order-cue", r"order|purchase|booking|reservation|confirmation|itinerary|pnr|tracking"
+    r"|invoice|shipment|parcel|transaction",
+         ("order", "purchase", "booking", "reservation", "confirmation", "itinerary", "pnr", "tracking", "invoice",
+          "shipment", "parcel", "transaction")),
+    _cue("CUSTOMER_ID", "customer-cue", r"(?:customer|client|member(?:ship)?|patient|employee|student|subscriber"
+    r"|loyalty|frequent flyer|policy|claim)(?:[ ]?id)?",
+         ("customer", "client", "member", "patient", "employee", "student", "subscriber", "loyalty", "flyer", "policy", "claim")),
+    _cue("ACCOUNT_NUMBER", "account-cue", r"(?:account|acct|a/c|routing|sort[ ]code|iban|swift)", ("account", "acct", "a/c", "routing", "sort code", "iban", "swift")),
+    _cue("TICKET_ID", "ticket-cue", r"ticket|case|incident|service[ ]request|complaint", ("ticket", "case", "incident", "request", "complaint")),
+    Rule("ACCOUNT_NUMBER", "bare-number", r"\A\s*(?P<v>\#?[A-Z]{0,4}[ -]?\d(?:[ -]?\d){3,18})\s*[.!]?\s*\Z",
+         0.5, digit=True,
+         check=_bare_number, chat_only=True),
+)  # fmt: skip

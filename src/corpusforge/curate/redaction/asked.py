@@ -1,0 +1,50 @@
+"""Reads answers in a conversation: after `may I have your name?` the reply `john smith` is a name."""
+
+from __future__ import annotations
+
+import re
+
+from corpusforge.curate.redaction.contacts import DATE
+from corpusforge.curate.redaction.findings import Finding
+from corpusforge.curate.redaction.words import COMMON
+
+_YOUR = r"\b(?:your|the|provide|full|first|last|share|confirm|have|verify|need|with)\b[^.!\n]{0,60}?"
+_QUESTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
+    ("STREET_ADDRESS", re.compile(_YOUR + r"\b(?:street |home |billing |shipping |mailing |delivery )?address\b", re.I),
+     re.compile(r"\#?\d{1,6}[^\n]{4,120}|[^\n]{3,80}\b\d{5}(?:-\d{4})?")),
+    ("DATE_OF_BIRTH", re.compile(_YOUR + r"\b(?:date of birth|birth ?(?:day|date)|dob)\b", re.I), re.compile(DATE, re.I)),
+    ("SECRET", re.compile(_YOUR + r"\b(?:password|passcode|pin|security (?:code|answer|question)|cvv)\b", re.I), re.compile(r"\S{3,60}")),
+    ("USERNAME", re.compile(_YOUR + r"\b(?:user ?name|login|user ?id|e-?mail)\b", re.I), re.compile(r"[\w.@+-]{4,60}")),
+    ("PHONE_NUMBER", re.compile(_YOUR + r"\b(?:phone|mobile|cell|contact|telephone)\b", re.I), re.compile(r"\+?[\d ().-]{6,20}\d")),
+    ("ACCOUNT_NUMBER",
+     re.compile(_YOUR + r"\b(?:number|id|ssn|social security|zip|account|order|confirmation|reference|policy"
+     r"|claim|code|digits)\b", re.I),
+     re.compile(r"(?:it'?s |it is |sure,? |yes,? |ok,? )?(?P<v>\#?"
+     r"(?=[A-Z0-9 -]*\d)[A-Z0-9][A-Z0-9 -]{2,30}[A-Z0-9])", re.I)),
+    ("PERSON", re.compile(_YOUR + r"\b(?:names?)\b|\bwho am i (?:speaking|chatting|talking)|\bwhom? (?:do i have"
+    r"|am i)", re.I),
+     re.compile(r"(?:(?:it'?s|it is|sure,?|yes,?|i'?m|i am)[ ]+)?(?P<v>[^\W\d_][^\W\d_'’.-]*"
+     r"(?:[ ]+[^\W\d_][\w'’.-]*){0,3})", re.I)),
+)  # fmt: skip
+
+
+def answered(question: str, answer: str) -> Finding | None:
+    """What the whole of a short answer is, if the turn before asked for personal data."""
+    reply = answer.strip().rstrip(".!")
+    if not reply or len(reply) > 160 or "?" in reply or ("?" not in question and "please" not in question.casefold()):
+        return None
+    for kind, asks, form in _QUESTIONS:
+        if not asks.search(question):
+            continue
+        match = form.fullmatch(reply)
+        if match is None:
+            continue
+        start, end = match.span("v" if "v" in form.groupindex else 0)
+        words = [word.strip(".,'’-").casefold() for word in reply[start:end].split()]
+        if kind in ("PERSON", "SECRET", "USERNAME") and all(word in COMMON for word in words):
+            continue
+        if kind == "PERSON" and sum(word in COMMON for word in words) > len(words) // 2:
+            continue
+        offset = answer.index(reply)
+        return Finding(kind, offset + start, offset + end, "asked", 0.6)
+    return None

@@ -1,0 +1,139 @@
+"""Finds names without a model: by what stands around them (`my name is`, `regards,`) and by frequent given names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from corpusforge.curate.redaction.findings import Finding
+from corpusforge.curate.redaction.rules import Rule, matches
+from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, GIVEN
+
+_CAP = r"(?:\p{Lu}[\p{L}\p{M}]*(?:['’-]\p{L}[\p{L}\p{M}]*)*)"
+_PART = r"(?:\p{Lu}\.|" + _CAP + r")"
+_LINK = r"(?:(?:de|van|von|der|den|da|di|del|della|la|le|bin|al|el|ten|ter|y|dos|das)[ ]+){1,2}"
+_FULL = r"(?:" + _PART + r"(?:[ ]+(?:" + _LINK + r")?" + _PART + r"){0,3})"
+_TWO = r"(?:" + _PART + r"(?:[ ]+(?:" + _LINK + r")?" + _PART + r"){1,3})"
+_ANY = r"(?:[\p{L}][\p{L}\p{M}'’.-]*(?:[ ]+[\p{L}][\p{L}\p{M}'’.-]*){0,2})"
+_TITLE = (
+    r"(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Doctor|Judge|Senator|Captain|Herr|Frau|Monsieur|Madame|Mme"
+    r"|Se[nñ]or(?:a|ita)?)"
+)
+_END = r"(?=[ \t]*(?:[,.!?:;)\n–—-]|$))"
+
+# The value may hold words that are no name (`my name is Bob and I`); `_named` keeps the leading ones that can be.
+_STRONG = (
+    Rule("PERSON", "my-name-is",
+         r"(?i:\b(?:(?:my|his|her|their|the|full|first|last|sur|middle|given|maiden|complete)[ ]*)*name(?:'?s"
+         r"|[ ]is|[ ]was)[ ]*:?[ ]+)(?P<v>" + _ANY + r")",
+         0.8, ("name",)),
+    Rule("PERSON", "name-field",
+         r"(?i:\b(?:customer|client|contact|full|first|last|given|sur|family|account[ ]holder'?s?|cardholder'?s?"
+         r"|passenger)?[ ]?name[ ]?[:=][ ]*)(?P<v>" + _FULL + r")",
+         0.8, ("name",)),
+    Rule("PERSON", "called", r"(?i:\b(?:I am|I'm|he is|she is|he's|she's)[ ]+(?:called|named)[ ]+)(?P<v>" + _ANY
+         + r")", 0.8,
+         ("called", "named")),
+    Rule("PERSON", "title", r"\b" + _TITLE + r"\b\.?[ ]+(?P<v>" + _FULL + r")", 0.8),
+    Rule("PERSON", "name-before-email", r"(?P<v>" + _TWO + r")(?=[ ]*(?:<[^<>\s@]{1,60}@|\([^()\s@]{1,60}@))", 0.8,
+         ("@",)),
+    Rule("PERSON", "attributed",
+         r"(?i:\b(?:attn|attention|c/o|signed[ ](?:by|off[ ]by)|reported[ ]by|written[ ]by|cardholder"
+         r"|account[ ]holder|beneficiary|passenger|patient|tenant|employee))[ ]*:?[ ]+(?P<v>" + _TWO + r")",
+         0.6, ("at", "c/o", "sign", "by", "holder", "benef", "passenger", "tenant", "employee")),
+)  # fmt: skip
+
+# Weaker cues: the value must be a known given name or at least two capitalised words.
+_WEAK = (
+    Rule("PERSON", "i-am", r"(?:\bI am|\bI'm|\bI’m|\bi am|\bi'm|\bIm|\bim)[ ]+(?P<v>" + _FULL + r")", 0.6,
+         ("i am", "'m", "’m", "im ")),
+    Rule("PERSON", "this-is", r"(?i:\bthis is|\bit's|\bit is)[ ]+(?P<v>" + _FULL + r")(?=[ ]+(?:here|speaking"
+         r"|from|calling|with|again)\b|[ ]*[,.!\n]|[ ]*$)",
+         0.6, ("this is", "it's", "it is")),
+    Rule("PERSON", "here", r"(?:^|[.!?,]\s+)(?P<v>" + _FULL + r")[ ]+(?=(?:here|speaking|calling)\b)", 0.6,
+         ("here", "speaking", "calling")),
+    Rule("PERSON", "met", r"(?i:\b(?:sp[eo]aking|spoke|speak|talk(?:ing|ed)?|chat(?:ting|ted)?|met|meet|contact"
+         r"(?:ed)?|ask(?:ed)?|email(?:ed)?|call(?:ed)?|behalf|married|invited?)[ ]+(?:(?:to|with|for|of)[ ]+)?)"
+         r"(?P<v>" + _FULL + r")",
+         0.5, ("speak", "spoke", "talk", "chat", "met", "meet", "contact", "ask", "mail", "call", "behalf", "married", "invite")),
+    Rule("PERSON", "mail-header",
+         r"^(?:>[ ]?)*(?:From|To|Cc|Bcc|Sender|Reply-To|Author|Signed-off-by)[ ]?:[ ]*\"?(?P<v>" + _TWO + r")", 0.7,
+         ("from", "to", "cc", "sender", "author", "signed")),
+)  # fmt: skip
+_GREETING = Rule(
+    "PERSON", "greeting",
+    r"(?:^|[.!?:\n>][ ]*|\b)(?i:hi|hello|hey|dear|thanks|thank you|thx|cheers|welcome|sorry|good (?:morning"
+    r"|afternoon|evening)|goodbye|bye)(?:[ ]+there)?,?[ ]+(?P<v>"
+    + _FULL + r")" + _END, 0.6,
+    ("hi", "hello", "hey", "dear", "thank", "thx", "cheers", "welcome", "sorry", "good ", "bye"),
+)  # fmt: skip
+SIGN_OFF = Rule(
+    "PERSON", "sign-off",
+    r"(?:^|\n)[ \t]*(?i:(?:(?:kind|best|warm|many|with)[ ])*(?:regards|thanks|thank you|sincerely|cheers|yours"
+    r"(?:[ ]truly|[ ]sincerely|[ ]faithfully)?|best wishes|best|love))[,.!]?[ \t]*\n\s{0,4}[-–—~]{0,2}[ ]?(?P<v>"
+    + _FULL + r")[ \t]*(?=\n|$)", 0.7,
+    ("regards", "thanks", "thank you", "sincerely", "cheers", "yours", "best", "love"),
+)  # fmt: skip
+_GIVEN_THEN_SURNAME = r"(?:[ ]+(?:" + _LINK + r")?" + _PART + r"){1,3}"
+_CAPITAL = re.compile(r"[^\W\d_]")
+
+
+@cache
+def _given_pattern() -> re.Pattern[str]:
+    # One alternation of plain words: the standard library searches it fastest.
+    words = "|".join(sorted(GIVEN | AMBIGUOUS, key=lambda name: (-len(name), name)))
+    upper = r"[A-ZÀ-ÖØ-Þ]"
+    letter = r"[^\W\d_]"
+    part = rf"(?:{upper}\.|{upper}{letter}+(?:['’-]{letter}+)*)"
+    link = r"(?:(?:de|van|von|der|den|da|di|del|la|le|bin|al|el)[ ]+){0,2}"
+    return re.compile(rf"(?<![\w@./#<-])({words})(?![\w@/=(]|\.\w)((?:[ ]+{link}{part}(?![\w(])){{0,3}})")
+
+
+def named(window: str, folded: str, *, chat: bool) -> Iterator[Finding]:
+    """Persons that the window names, without any model. Raises RedactionFailed when a pattern runs out of time."""
+    for rule in (*_STRONG, *_WEAK, _GREETING):
+        if rule.needs and not any(cue in folded for cue in rule.needs):
+            continue
+        strict = rule in _WEAK
+        cased = Rule(rule.kind, rule.name, rule.pattern, rule.score, cased=True)
+        for finding in matches(cased, window):
+            if rule.name in ("my-name-is", "called") and not chat and window[finding.start].islower():
+                continue
+            kept = leading_name(window, finding, known=strict)
+            if kept is not None:
+                yield kept
+    yield from _by_given_name(window)
+
+
+def leading_name(window: str, finding: Finding, *, known: bool = False) -> Finding | None:
+    """The leading words of a finding that can be a name; `known` asks for a given name or two words."""
+    text = window[finding.start : finding.end]
+    end = 0
+    words: list[str] = []
+    for match in re.finditer(r"\S+", text):
+        word = match[0].strip(".,'’-")
+        if word.casefold() in COMMON and not (words and word in GIVEN):
+            break
+        words.append(word)
+        end = match.start() + len(match[0].rstrip(".,'’-") or match[0])
+        if match[0].endswith((",",)) or (match[0].endswith(".") and len(word) > 2):
+            break
+    if not words or not _CAPITAL.search(words[0]) or all(len(word) < 2 for word in words):
+        return None
+    if known and len(words) < 2 and words[0] not in GIVEN and words[0] not in AMBIGUOUS:
+        return None
+    return Finding(finding.kind, finding.start, finding.start + end, finding.detector, finding.score)
+
+
+def _by_given_name(window: str) -> Iterator[Finding]:
+    for match in _given_pattern().finditer(window):
+        first, rest = match[1], match[2]
+        finding = Finding("PERSON", match.start(1), match.end(), "given-name", 0.6)
+        surnames = [word.strip(".,'’-") for word in rest.split()]
+        if surnames and surnames[0].casefold() not in COMMON:
+            kept = leading_name(window, finding)
+            if kept is not None and kept.end > match.end(1):
+                yield kept
+        elif first not in AMBIGUOUS and first.casefold() not in COMMON:
+            yield Finding("PERSON", match.start(1), match.end(1), "given-name", 0.45)

@@ -1,0 +1,181 @@
+"""Redacts one record: searches each of its texts until nothing personal is left, and writes the placeholders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from corpusforge.curate.redaction import presidio
+from corpusforge.curate.redaction.accounts import ACCOUNTS
+from corpusforge.curate.redaction.asked import answered
+from corpusforge.curate.redaction.contacts import CONTACTS
+from corpusforge.curate.redaction.findings import Finding, RedactionFailed, disjoint
+from corpusforge.curate.redaction.kinds import ENTITIES, PLACEHOLDER, STRUCTURED
+from corpusforge.curate.redaction.layout import Layout
+from corpusforge.curate.redaction.names import SIGN_OFF, named
+from corpusforge.curate.redaction.people import Known, People
+from corpusforge.curate.redaction.placeholders import Ledger
+from corpusforge.curate.redaction.reserved import harmless
+from corpusforge.curate.redaction.rules import Rule, matches, run
+from corpusforge.curate.redaction.secrets import PRIVATE_KEY, SECRETS
+from corpusforge.curate.redaction.units import Unit
+from corpusforge.curate.redaction.windows import windows
+from corpusforge.record import Record
+
+# Windows whose findings are remembered: chats repeat greetings, bot replies and signatures word for word.
+CACHED_WINDOWS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a record is read. `names`: beyond what its form tells. `chat`: as a conversation. `keep_reserved`: example
+    values (`bob@example.com`) stay.
+    """
+
+    names: bool
+    chat: bool
+    keep_reserved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A redacted record and the number of findings of each kind, in all its fields."""
+
+    record: Record
+    found: Mapping[str, int]
+
+
+class Redactor:
+    """Holds the detectors for one set of settings; build it once per process.
+
+    Raises UsageError if the pipeline `ner` is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        entities: Iterable[str] = ENTITIES,
+        ner: str | None = None,
+        min_score: float = 0.4,
+        patterns: Mapping[str, str] | None = None,
+        allow: Iterable[str] = (),
+        phone_regions: tuple[str, ...] = presidio.PHONE_REGIONS,
+    ) -> None:
+        self.engine = presidio.engine(ner, phone_regions)
+        self._min_score = min_score
+        self._custom = tuple(Rule(kind, "declared", form, 1.0) for kind, form in sorted((patterns or {}).items()))
+        self._wanted = frozenset(entities) | {rule.kind for rule in self._custom}
+        self._allow = tuple(sorted({value.casefold() for value in allow if value}))
+        self._rules = (*SECRETS, *ACCOUNTS, *CONTACTS)
+        self._in_window = lru_cache(maxsize=CACHED_WINDOWS)(self._window_findings)
+
+    def redact(self, record: Record, policy: Policy) -> Outcome:
+        """The record with placeholders in its text, messages, speakers, title and meta, and their spans.
+
+        A second time changes nothing. Raises RedactionFailed when a detector raised or ran out of time.
+        """
+        ledger = Ledger()
+        layout = Layout(record, names=policy.names)
+        ledger.reserve(unit.originals() for unit in layout.units)
+        found: Counter[str] = Counter()
+        people = self._people(record, layout, policy)
+        known = Known()
+        for unit in layout.speakers if policy.names else []:
+            name = unit.text(ledger)
+            kind = "PERSON" if len(name.split()) > 1 else "USERNAME"
+            if kind in self._wanted and layout.is_person(name):
+                found.update(k for k, _ in unit.hide([Finding(kind, 0, len(name), "speaker", 1.0)], ledger))
+        for unit, kind in layout.labelled_units if policy.names else []:
+            value = unit.text(ledger)
+            if kind in self._wanted and layout.is_person(value):
+                found.update(k for k, _ in unit.hide([Finding(kind, 0, len(value), "meta-key", 1.0)], ledger))
+        open_units = layout.texts
+        while open_units:
+            changed: list[Unit] = []
+            size, fresh = people.size, False
+            for unit in open_units:
+                text = unit.text(ledger)
+                findings = self._findings(text, layout.question(unit, ledger), people, known, policy)
+                taken = unit.hide(findings, ledger)
+                if taken:
+                    changed.append(unit)
+                    found.update(kind for kind, _ in taken)
+                    fresh = known.add(taken) or fresh
+                    for kind, value in taken:
+                        if kind == "PERSON" and policy.names:
+                            people.add_name(value)
+            # A new name or value may stand in any text, also in one that was clean before it was known.
+            open_units = layout.texts if fresh or people.size > size else layout.near(changed)
+        ledger.renumbered(unit.originals() for unit in layout.units)
+        made = layout.rebuilt(ledger)
+        _checked(made)
+        return Outcome(made, dict(found))
+
+    def _people(self, record: Record, layout: Layout, policy: Policy) -> People:
+        people = People()
+        if policy.names and "USERNAME" in self._wanted:
+            for message in record.messages or ():
+                if layout.is_person(message.name):
+                    people.add_speaker(message.name)
+            for handle in record.meta.get("handles") or ():
+                if isinstance(handle, str):
+                    people.add_nick(handle)
+        return people
+
+    def _findings(self, text: str, question: str | None, people: People, known: Known, policy: Policy) -> list[Finding]:
+        found: list[Finding] = []
+        for start, end in windows(text):
+            found += [f.shifted(start) for f in self._in_window(text[start:end], policy)]
+        for wide in (PRIVATE_KEY, SIGN_OFF):
+            if (policy.names or wide.kind in STRUCTURED) and any(cue in text.casefold() for cue in wide.needs):
+                found += matches(Rule(wide.kind, wide.name, wide.pattern, wide.score, cased=True), text)
+        found += known.mentions(text)
+        if policy.names:
+            found += people.mentions(text)
+            if question and (answer := answered(question, text)):
+                found.append(answer)
+        found = [f for f in found if f.kind in self._wanted and f.score >= self._min_score]
+        return disjoint(text, found, self._allowed(text)) if found else []
+
+    def _window_findings(self, window: str, policy: Policy) -> tuple[Finding, ...]:
+        folded = window.casefold()
+        digit = any(character.isdigit() for character in window)
+        found = presidio.recognised(self.engine, window, folded, self._min_score)
+        found += run(self._rules, window, folded, chat=policy.chat, digit=digit)
+        if not policy.names:
+            found = [f for f in found if f.kind in STRUCTURED]
+        found = [f for f in found if not harmless(window, f, chat=policy.chat, keep_reserved=policy.keep_reserved)]
+        for rule in self._custom:
+            found += matches(rule, window)
+        if policy.names and "PERSON" in self._wanted:
+            found += named(window, folded, chat=policy.chat)
+            if self.engine.pipeline is not None and window != folded:
+                found += presidio.people(self.engine, window)
+        return tuple(found)
+
+    def _allowed(self, text: str) -> list[tuple[int, int]]:
+        if not self._allow:
+            return []
+        folded = text.casefold()
+        if len(folded) != len(text):
+            folded = text.lower() if len(text.lower()) == len(text) else text
+        spans = []
+        for value in self._allow:
+            at = folded.find(value)
+            while at >= 0:
+                end = at + len(value)
+                if not (folded[at - 1 : at].isalnum() or folded[end : end + 1].isalnum()):
+                    spans.append((at, end))
+                at = folded.find(value, end)
+        return spans
+
+
+def _checked(record: Record) -> None:
+    """Every span is a placeholder of the text and none overlap; else the record must not pass."""
+    end = 0
+    for span in record.spans:
+        if span.start < end or not PLACEHOLDER.fullmatch(record.text, span.start, span.end):
+            raise RedactionFailed("span arithmetic")
+        end = span.end
