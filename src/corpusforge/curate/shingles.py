@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BATCH_CHARS = 1 << 18
 _PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]*?)_\d+>")
-_OPERATORS = "+-#$%&/=@<>!"
+_OPERATORS = "+-#$%&/=@"
 _SEPARATOR, _WORD, _ALONE = 0, 1, 2
 _STEP = 0x9E3779B97F4A7C15
 _CHAIN = 0xD6E8FEB86659FD93
@@ -66,11 +66,11 @@ class Ragged:
     offsets: NDArray[np.int64]
 
 
-def word_hashes(texts: list[str]) -> Words:
+def word_hashes(texts: list[str], *, operators: bool = True) -> Words:
     """The words of `texts`, case-folded, as hashes.
 
     A word is a run of letters, digits, marks and `_`; characters of scripts without spaces are words of their own.
-    An operator written against a word is part of it (`-r` is not `+r`, `C++` is not `C#`): codes are significant.
+    With `operators`, one written against a word is part of it: `-r` is not `+r`, `C++` is not `C#`.
     The hash is a polynomial over code points modulo 2**64, from prefix sums, finished with murmur3's mixer.
     """
     import numpy as np
@@ -89,9 +89,10 @@ def word_hashes(texts: list[str]) -> Words:
     prefix = np.zeros(len(codes) + 1, np.uint64)
     np.cumsum(mix(codes.astype(np.uint64)) * powers[: len(codes)], out=prefix[1:])
     hashes = (prefix[end] - prefix[start]) * inverses[start]
-    operators = _operators()
-    hashes += operators[np.minimum(codes[start - 1], 127)] * np.uint64(_BEFORE)
-    hashes += operators[np.minimum(codes[end], 127)] * np.uint64(_AFTER)
+    if operators:
+        signs = _operators()
+        hashes += signs[np.minimum(codes[start - 1], 127)] * np.uint64(_BEFORE)
+        hashes += signs[np.minimum(codes[end], 127)] * np.uint64(_AFTER)
     text_of = np.searchsorted(np.cumsum(lengths + 1), start - 1, side="right")
     return Words(mix(hashes), text_of, len(texts))
 
