@@ -10,7 +10,7 @@ from typing import IO, Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from corpusforge.ingest.files import InputFile
-from corpusforge.record import Kind, Message, Origin, Quarantined, Record, Unit, record_id
+from corpusforge.record import Dropped, Kind, Message, Origin, Quarantined, Record, Unit, record_id
 
 MAX_RECORD_BYTES = 32 * 1024 * 1024
 
@@ -82,8 +82,11 @@ class Reader:
     libraries: ClassVar[tuple[str, ...]] = ()
     Settings: ClassVar[type[ReaderSettings]] = ReaderSettings
 
-    def read(self, file: InputFile, ctx: ReadContext) -> Iterator[Record | Quarantined]:
-        """The records of one file. Never raises for bad input: what cannot be read is `Quarantined`."""
+    def read(self, file: InputFile, ctx: ReadContext) -> Iterator[Record | Dropped | Quarantined]:
+        """The records of one file. Never raises for bad input: what cannot be read is `Quarantined`.
+
+        What the source's own settings refuse (a dialogue that broke off) is `Dropped`.
+        """
         raise NotImplementedError
 
     @classmethod
