@@ -19,6 +19,7 @@ from corpusforge.manifest import FORMAT, Counts, fingerprint, nearest, read_mani
 from corpusforge.plan import Plan, StepState
 from corpusforge.samples import choose_samples
 from corpusforge.shards import Shard, write_bytes
+from corpusforge.tally import step_counted
 from corpusforge.work import DROPPED_SCHEMA, QUARANTINE_SCHEMA
 
 Say = Callable[[str], None]
@@ -76,6 +77,7 @@ def _write(
     build: str,
     say: Say,
 ) -> dict[str, Any]:
+    from corpusforge.card.write import write_card
     from corpusforge.evaluate.write import build_eval
     from corpusforge.mix.write import build_mix
 
@@ -103,16 +105,9 @@ def _write(
         **choose_samples(shards, plan.recipe.spec.seed),
     }
     manifest["gates"] = evaluate_gates(plan.recipe.spec.gates, manifest, shards)
-    write_card(work, manifest)
     write_manifest(work, manifest)
+    write_card(work, plan.recipe.workspace / "data_cards")
     return manifest
-
-
-def write_card(folder: Path, manifest: Mapping[str, Any]) -> list[Path]:
-    """Render the card's four files from the manifest; the paths written."""
-    from corpusforge.card.write import write_card_files
-
-    return write_card_files(folder, manifest)
 
 
 def check_sides(shards: Sequence[Shard]) -> dict[str, int]:
@@ -176,15 +171,13 @@ def _source(plan: Plan, name: str) -> dict[str, Any]:
 def _steps(
     plan: Plan, states: Mapping[str, StepState], counts: Mapping[str, Mapping[str, Counts]]
 ) -> list[dict[str, Any]]:
-    from corpusforge.build import step_counted
-
-    files = {
-        shard.name: [f"{file.name}@{file.sha256[:12]}" for file in shard.files] for shard in plan.shards
-    }
+    files = {shard.name: [f"{file.name}@{file.sha256[:12]}" for file in shard.files] for shard in plan.shards}
     made: list[dict[str, Any]] = []
     for name, state in states.items():
         step = state.step
-        identity = step.identity if step is not None else {"stage": "ingest", "version": 1, "libraries": {}, "settings": {}}
+        identity = (
+            step.identity if step is not None else {"stage": "ingest", "version": 1, "libraries": {}, "settings": {}}
+        )
         own = [slot for slot in state.slots if slot.shard is not None and slot.name in state.keys]
         samples = [sample for slot in own if slot.report is not None for sample in slot.report["near"]]
         shards = [

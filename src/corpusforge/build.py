@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 
 from corpusforge.assemble import assemble, build_id
 from corpusforge.errors import NotConserved, StepFailed, TooMuchQuarantine, UsageError
-from corpusforge.manifest import Counts, add_counts
+from corpusforge.manifest import Counts
 from corpusforge.plan import Plan, StepState, Walk, make_plan
 from corpusforge.recipe import Recipe, Run, read_recipe
 from corpusforge.run import run_tasks
 from corpusforge.shards import write_json
+from corpusforge.tally import step_counts, step_seconds
 
 
 class Reporter(Protocol):
@@ -126,36 +127,6 @@ def _check_ids(state: StepState) -> None:
                 hint = "The id field of its format is not unique over files; name another, or none."
                 raise UsageError(what, where=slot.source, hint=hint)
             seen[identity] = slot.name
-
-
-def step_counts(state: StepState) -> dict[str, Counts]:
-    """The counts of one step, by source."""
-    totals: dict[str, Counts] = {}
-    for slot in state.slots:
-        if slot.report is not None and slot.name in state.keys:
-            totals.setdefault(slot.source, Counts()).add(Counts.from_json(slot.report["counts"]))
-    return totals
-
-
-def step_counted(state: StepState) -> dict[str, dict[str, int]]:
-    """The named counts that a step's stage kept, by source."""
-    totals: dict[str, dict[str, int]] = {}
-    for slot in state.slots:
-        if slot.report is not None and slot.name in state.keys:
-            add_counts(totals.setdefault(slot.source, {}), slot.report["counted"])
-    return {source: dict(sorted(counts.items())) for source, counts in sorted(totals.items())}
-
-
-def step_seconds(states: Mapping[str, StepState]) -> dict[str, float]:
-    """The processor-side seconds that each step's committed results took when they were made."""
-    seconds: dict[str, float] = {}
-    for name, state in states.items():
-        reports = [slot.report for slot in state.slots if slot.report is not None and slot.name in state.keys]
-        reports += [report for report in state.surveys.values() if report is not None]
-        if state.decide_report is not None:
-            reports.append(state.decide_report)
-        seconds[name] = round(sum(report["seconds"] for report in reports), 3)
-    return seconds
 
 
 def check_counts(plan: Plan, states: Mapping[str, StepState]) -> dict[str, dict[str, Counts]]:

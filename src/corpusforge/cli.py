@@ -19,10 +19,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 BUILDS = Path("builds")
+CARDS = Path("data_cards")
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/demo.yaml.")]
-BuildArgument = Annotated[str, typer.Argument(metavar="BUILD", help="A build's folder, or a recipe's name for its latest.")]
+BuildArgument = Annotated[
+    str, typer.Argument(metavar="BUILD", help="A build's folder, or a recipe's name for its latest.")
+]
 BuildsOption = Annotated[Path, typer.Option("--builds", help="Where builds are written.")]
+CardsOption = Annotated[Path, typer.Option("--cards", help="Where approved cards are kept.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
 
@@ -109,18 +113,20 @@ def diff(
 
 
 @app.command()
-def card(build: BuildArgument, builds: BuildsOption = BUILDS, as_json: JsonOption = False) -> None:
-    """Render a build's card again from its manifest, and say where it is."""
+def card(
+    build: BuildArgument, builds: BuildsOption = BUILDS, cards: CardsOption = CARDS, as_json: JsonOption = False
+) -> None:
+    """Render a build's card again from its manifest, and say where it is and whether it is approved."""
     from corpusforge import commands
 
-    commands.card(build, builds, as_json)
+    commands.card(build, builds, cards, as_json)
 
 
 @app.command()
 def approve(
     build: BuildArgument,
     builds: BuildsOption = BUILDS,
-    cards: Annotated[Path, typer.Option("--cards", help="Where approved cards are kept.")] = Path("data_cards"),
+    cards: CardsOption = CARDS,
     reviewer: Annotated[str | None, typer.Option("--reviewer", help="Who signs.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Answer yes to every question.")] = False,
     waive: Annotated[list[str] | None, typer.Option("--waive", help="GATE=REASON for a gate that fails.")] = None,
@@ -133,7 +139,9 @@ def approve(
 
 @app.command("ls")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="builds, recipes, sources, stages or readers.")] = "builds",
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="builds, recipes, sources, stages or readers.")
+    ] = "builds",
     builds: BuildsOption = BUILDS,
     as_json: JsonOption = False,
 ) -> None:

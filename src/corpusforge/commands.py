@@ -32,7 +32,9 @@ def check(recipe: Path, as_json: bool) -> None:
     found = read_recipe(recipe)
     steps = ["ingest", *(use.name for use in found.curate), *(use.name for use in found.generate), "tokens", "mix"]
     if as_json:
-        console.data_json({"recipe": found.name, "ok": True, "sources": [s.name for s in found.sources], "steps": steps})
+        console.data_json(
+            {"recipe": found.name, "ok": True, "sources": [s.name for s in found.sources], "steps": steps}
+        )
         return
     console.data(f"{found.name} is well-formed: {len(found.sources)} sources, {len(steps)} steps.")
     console.data("  " + " > ".join(steps))
@@ -61,9 +63,7 @@ def plan(recipe: Path, builds: Path, as_json: bool) -> None:
     )
 
 
-def build(
-    recipe: Path, builds: Path, workers: int | None, executor: str | None, as_json: bool, quiet: bool
-) -> None:
+def build(recipe: Path, builds: Path, workers: int | None, executor: str | None, as_json: bool, quiet: bool) -> None:
     """Build a recipe."""
     from corpusforge.build import build as run_build
     from corpusforge.recipe import Run, read_recipe
@@ -156,13 +156,16 @@ def show(name: str, builds: Path, step: str | None, near: bool, as_json: bool) -
         )
         return
     rows = [
-        (s["name"], source, c["read"], c["kept"], c["added"], sum(c["dropped"].values()), sum(c["quarantined"].values()),
-         _reasons(c))
+        (s["name"], source, c["read"], c["kept"], c["added"], _sum(c["dropped"]), _sum(c["quarantined"]), _reasons(c))
         for s in steps
         for source, c in sorted(s["counts"].items())
-    ]  # fmt: skip
+    ]
     columns = ("step", "source", "read", "kept", "added", "dropped", "quarantined", "why")
     console.table(columns, rows, right=(2, 3, 4, 5, 6))
+
+
+def _sum(reasons: Mapping[str, int]) -> int:
+    return sum(reasons.values())
 
 
 def _reasons(counts: Mapping[str, Any]) -> str:
@@ -210,31 +213,53 @@ def trace(record: str, name: str, builds: Path, as_json: bool) -> None:
 
 def diff(before: str, after: str, builds: Path, as_json: bool) -> None:
     """Print what changed between two builds."""
-    from corpusforge.card.diff import compare
-    from corpusforge.manifest import read_manifest
+    from corpusforge.card.diff import diff as compare
+    from corpusforge.card.diff import rows
+    from corpusforge.card.facts import read_facts
 
-    found = compare(read_manifest(find_build(before, builds)), read_manifest(find_build(after, builds)))
+    found = compare(read_facts(find_build(before, builds)), read_facts(find_build(after, builds)))
     if as_json:
-        console.data_json(found.to_json())
-        return
-    rows = found.rows()
-    if not rows:
+        console.data_json(found.model_dump(mode="json"))
+    elif found.changes:
+        console.table(("where", "what", "before", "after"), rows(found))
+    else:
         console.data("Nothing differs.")
-    for row in rows:
-        console.data(row)
 
 
-def card(name: str, builds: Path, as_json: bool) -> None:
+def card(name: str, builds: Path, cards: Path, as_json: bool) -> None:
     """Render a card again."""
-    from corpusforge.assemble import write_card
-    from corpusforge.manifest import read_manifest
+    from corpusforge.card.approve import approval_state
+    from corpusforge.card.write import write_card
 
     folder = find_build(name, builds)
-    files = write_card(folder, read_manifest(folder))
+    write_card(folder, cards)
+    state = str(approval_state(folder, cards))
     if as_json:
-        console.data_json({"files": [str(path) for path in files]})
+        console.data_json({"card": str(folder / "card.html"), "approval": state})
     else:
-        console.data(str(folder / "card.html"))
+        console.data(f"{folder / 'card.html'} (approval: {state})")
+
+
+def approve(name: str, builds: Path, cards: Path, reviewer: str | None, yes: bool, waive: list[str]) -> None:
+    """Ask the reviewer's questions and write the approval. Prompts only on a terminal."""
+    import datetime
+
+    from corpusforge.card.approve import approve as sign
+    from corpusforge.card.approve import build_card
+    from corpusforge.card.questions import questions
+
+    folder = find_build(name, builds)
+    waivers: dict[str, str] = {}
+    for text in waive:
+        key, _, reason = text.partition("=")
+        if not reason:
+            raise UsageError(f"--waive {text!r} gives no reason.", hint="Write --waive GATE='why it is acceptable'.")
+        waivers[key] = reason
+    answers = {q.key: yes or console.ask(f"{q.text} {q.why}".strip()) for q in questions(build_card(folder))}
+    who = reviewer or console.ask_text("Who signs?")
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    path = sign(folder, cards, reviewer=who, date=date, answers=answers, waivers=waivers)
+    console.data(f"approved: {path}")
 
 
 def list_(what: str, builds: Path, as_json: bool) -> None:
@@ -261,5 +286,3 @@ def schema(write: bool, of: str) -> None:
         console.data_json(recipe_schema() if of == "recipe" else source_schema())
     else:
         raise UsageError(f"no schema of {of!r}.", hint="Known: recipe, source.")
-
-

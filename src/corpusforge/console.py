@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -53,6 +53,20 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "–" if value is None else str(value)
+
+
+def ask(question: str) -> bool:
+    """A yes-or-no question on a terminal; without one the answer is no."""
+    return ask_text(f"{question} [y/N]").lower() in ("y", "yes")
+
+
+def ask_text(question: str) -> str:
+    """A question on a terminal; without one the answer is empty."""
+    if not sys.stdin.isatty():
+        return ""
+    sys.stderr.write(f"{question} ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
 
 
 def duration(seconds: float) -> str:
@@ -131,22 +145,3 @@ class Progress:
     def _reports(self, plan: Plan, name: str) -> set[str]:
         folder = plan.store.root / name
         return {p.stem for p in folder.glob("*.json")} if folder.is_dir() else set()
-
-
-def plan_rows(plan: Plan, walk: Walk, why: Mapping[str, str]) -> list[dict[str, Any]]:
-    """For each step: how many shards are reused or run, why, and how many records and seconds that was before."""
-    rows: list[dict[str, Any]] = []
-    for name, state in walk.states.items():
-        known = [slot for slot in state.slots if slot.shard is not None]
-        missing = len(state.slots) - len(known)
-        rows.append(
-            {
-                "step": name,
-                "state": "run" if missing else "reuse",
-                "why": why.get(name, ""),
-                "shards": len(state.slots),
-                "run": missing,
-                "records": sum(slot.shard.rows for slot in known if slot.shard is not None),
-            }
-        )
-    return rows

@@ -12,7 +12,7 @@ from corpusforge.plan import Plan, StepState, Walk
 
 
 def explain(plan: Plan, walk: Walk) -> list[dict[str, Any]]:
-    """One row a step: state (reuse, run, decide), why, shards, how many run, records and seconds as they were last time.
+    """One row a step: state (reuse or run), why, shards, how many run, records and seconds of last time.
 
     A step behind one that runs is `run` up to the shown number of shards: those whose input comes out the same are
     reused after all.
@@ -46,9 +46,7 @@ def explain(plan: Plan, walk: Walk) -> list[dict[str, Any]]:
     return rows
 
 
-def _why(
-    plan: Plan, state: StepState, missing: list[str], old: Mapping[str, Any] | None, running: list[str]
-) -> str:
+def _why(plan: Plan, state: StepState, missing: list[str], old: Mapping[str, Any] | None, running: list[str]) -> str:
     if not missing:
         return "nothing changed"
     if old is None:
@@ -58,7 +56,9 @@ def _why(
     new = state.step.identity
     if new["version"] != old["version"]:
         return f"version {old['version']} is now {new['version']}"
-    settings = [key for key in {**new["settings"], **old["settings"]} if new["settings"].get(key) != old["settings"].get(key)]
+    settings = [
+        key for key in {**new["settings"], **old["settings"]} if new["settings"].get(key) != old["settings"].get(key)
+    ]
     if settings:
         return "setting " + ", ".join(sorted(settings)) + " changed"
     if new["libraries"] != old["libraries"]:
@@ -67,7 +67,11 @@ def _why(
     if new["resources"] != old.get("resources", {}):
         return "a template or file of the stage changed"
     if running:
-        return f"input {running[-1]} changes ({len(missing)} at most)" if state.step.surveys else f"input {running[-1]} changes"
+        return (
+            f"input {running[-1]} changes ({len(missing)} at most)"
+            if state.step.surveys
+            else f"input {running[-1]} changes"
+        )
     return "its results are gone"
 
 

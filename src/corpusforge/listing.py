@@ -42,7 +42,7 @@ def _recipe(path: Path) -> tuple[Any, ...]:
 
 def sources(_: Path) -> Table:
     """Sources of this workspace."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for path in sorted(Path("sources").glob("*.yaml")):
         value = load_yaml(path).value or {}
         rows.append((value.get("name", "?"), value.get("kind", ""), value.get("licence", ""), value.get("about", "")))
@@ -52,7 +52,7 @@ def sources(_: Path) -> Table:
 def stages(_: Path) -> Table:
     """Stages that a recipe may name: built-in, and those of installed packages."""
     names = [*BUILT_IN, *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))]
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name in names:
         try:
             stage = find_stage(name)

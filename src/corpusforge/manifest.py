@@ -128,7 +128,9 @@ def read_manifest(build: Path) -> dict[str, Any]:
     try:
         manifest = orjson.loads(path.read_bytes())
     except FileNotFoundError:
-        raise UsageError("is not a build: it has no manifest.json.", where=str(build), hint="See corpusforge ls.") from None
+        raise UsageError(
+            "is not a build: it has no manifest.json.", where=str(build), hint="See corpusforge ls."
+        ) from None
     except orjson.JSONDecodeError:
         raise UsageError("is damaged: not JSON.", where=str(path), hint="Build again.") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

@@ -48,10 +48,14 @@ class SourceNames(Closed):
 class Gates(Closed):
     """What must hold before a build may be approved; a share, or a count where it says so."""
 
-    personal_data: Share = Field(default=Fraction(1, 100), description="Upper bound of records with personal data left.")
+    personal_data: Share = Field(
+        default=Fraction(1, 100), description="Upper bound of records with personal data left."
+    )
     contamination: int = Field(default=0, ge=0, description="Contaminated records left in the training side.")
     mix_error: Share = Field(default=Fraction(1, 1000), description="Largest error of a share of the whole mix.")
-    grounded: Share = Field(default=Fraction(95, 100), description="Least share of synthetic rows proven by their evidence.")
+    grounded: Share = Field(
+        default=Fraction(95, 100), description="Least share of synthetic rows proven by their evidence."
+    )
 
 
 class Run(Closed):
@@ -59,7 +63,9 @@ class Run(Closed):
 
     executor: Literal["local", "slurm", "ray"] = "local"
     workers: int | Literal["auto"] = Field(default="auto", description="Processes at a time; auto: one a core.")
-    slurm: dict[str, str | int] = Field(default_factory=dict, description="partition, time, cpus_per_task, mem_per_cpu_gb.")
+    slurm: dict[str, str | int] = Field(
+        default_factory=dict, description="partition, time, cpus_per_task, mem_per_cpu_gb."
+    )
 
     @field_validator("workers")
     @classmethod
@@ -75,7 +81,9 @@ class RecipeFile(Closed):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Names the build's folder.")
     about: About = About()
     seed: int = Field(default=17, ge=0, lt=2**63, description="Every choice follows from it and the records.")
-    tokenizer: str = Field(description="Path to a tokenizer.json or its folder (relative to the workspace), or `bytes`.")
+    tokenizer: str = Field(
+        description="Path to a tokenizer.json or its folder (relative to the workspace), or `bytes`."
+    )
     sources: SourceNames
     curate: dict[str, Any] = Field(default_factory=dict)
     generate: dict[str, Any] = Field(default_factory=dict)
@@ -129,14 +137,14 @@ def find_workspace(recipe: Path) -> Path:
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe and its sources without touching data. Raises Problems with every mistake at once."""
     file = load_yaml(path)
-    if file.value is None:
-        raise Problems(file.problems)
+    if file.value is None or file.problems:
+        raise Problems(_in_order(file.problems))
     workspace = find_workspace(path)
     spec = validate(RecipeFile, file.value, file)
     if spec is None:
         raise Problems(file.problems)
     sources, more = _read_sources(spec, file, workspace)
-    if _tokenizer_path(spec.tokenizer, workspace) != "bytes":
+    if spec.tokenizer != "bytes":
         _check_tokenizer(spec, file, workspace)
     curate = _curate(spec, file, workspace)
     generate = _generate(spec, file, curate, sources, workspace)
@@ -205,7 +213,9 @@ def _check_tokenizer(spec: RecipeFile, file: YamlFile, workspace: Path) -> None:
         file.problems.append(file.problem(("tokenizer",), what, hint))
 
 
-def _settings(name: str, value: Any, file: YamlFile, at: Location, folder: Path) -> tuple[type[Stage], StageSettings] | None:
+def _settings(
+    name: str, value: Any, file: YamlFile, at: Location, folder: Path
+) -> tuple[type[Stage], StageSettings] | None:
     try:
         stage = find_stage(name, folder=folder)
     except UsageError as error:
@@ -250,9 +260,7 @@ class Also(BaseModel):
     sources: tuple[str, ...] | None = None
 
 
-def _also(
-    also: list[Any], spec: RecipeFile, file: YamlFile, workspace: Path
-) -> list[tuple[StageUse, str, Location]]:
+def _also(also: list[Any], spec: RecipeFile, file: YamlFile, workspace: Path) -> list[tuple[StageUse, str, Location]]:
     made: list[tuple[StageUse, str, Location]] = []
     every = {*spec.sources.domain, *spec.sources.labelled, *spec.sources.public}
     for i, value in enumerate(also):
@@ -261,7 +269,9 @@ def _also(
         if entry is None:
             continue
         for name in set(entry.sources or ()) - every:
-            file.problems.append(file.problem((*at, "sources"), f"no source named {name!r}.", did_you_mean(name, every)))
+            file.problems.append(
+                file.problem((*at, "sources"), f"no source named {name!r}.", did_you_mean(name, every))
+            )
         if ".py:" in entry.stage:
             path = (workspace / entry.stage.rpartition(":")[0]).resolve()
             if not path.is_relative_to(workspace):

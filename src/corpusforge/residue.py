@@ -1,4 +1,4 @@
-"""A second, different detector for personal data in finished records: plain expressions that owe nothing to redaction."""
+"""A second, different detector for personal data in finished records: expressions that owe redaction nothing."""
 
 from __future__ import annotations
 

@@ -65,7 +65,9 @@ def _raise_unfinished(tasks: Sequence[Task], scratch: Path) -> None:
     missing = [task for task in tasks if not (scratch / f"{task_key(task)}.done").exists()]
     if missing:
         what = f"{len(missing)} of {len(tasks)} tasks ended without a result."
-        raise StepFailed(what, where=_place(missing[0]), hint="A worker was killed (out of memory?). Run again to resume.")
+        raise StepFailed(
+            what, where=_place(missing[0]), hint="A worker was killed (out of memory?). Run again to resume."
+        )
 
 
 def _place(task: Task) -> str:

@@ -111,7 +111,7 @@ def _redacted(shards: Sequence[Shard], seed: int) -> list[dict[str, Any]]:
 
 
 def _audit(rows: Sequence[Record]) -> dict[str, Any]:
-    letters = {letter: 0 for letter in _LETTERS[: max((len(r.meta["options"]) for r in rows), default=0)]}
+    letters = dict.fromkeys(_LETTERS[: max((len(r.meta["options"]) for r in rows), default=0)], 0)
     longest = 0
     for row in rows:
         letters[_LETTERS[row.meta["gold"]]] += 1

@@ -56,7 +56,12 @@ def source_schema() -> dict[str, Any]:
         definitions.update(settings.pop("$defs", {}))
         settings["properties"] = {"reader": {"const": name}, **settings.get("properties", {})}
         rules.append({"if": {"properties": {"reader": {"const": name}}}, "then": settings})
-    long = {"type": "object", "required": ["reader"], "properties": {"reader": {"enum": sorted(formats)}}, "allOf": rules}
+    long = {
+        "type": "object",
+        "required": ["reader"],
+        "properties": {"reader": {"enum": sorted(formats)}},
+        "allOf": rules,
+    }
     schema["properties"]["format"] = {"anyOf": [{"enum": sorted(formats)}, long], "description": "How it is read."}
     schema["properties"]["path"] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     schema["properties"]["exclude"] = schema["properties"]["path"]

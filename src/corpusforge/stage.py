@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, create_model
 
 from corpusforge.errors import UsageError
-from corpusforge.record import Dropped, Quarantined, Record, stable_hash
+from corpusforge.record import Dropped, Kind, Quarantined, Record, stable_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +44,7 @@ class SourceFacts:
     """What a stage may know about a source; everything here is part of a step's identity."""
 
     name: str
-    kind: str
+    kind: Kind
     role: Role
     licence: str = ""
     languages: tuple[str, ...] = ()
@@ -204,9 +204,9 @@ def find_stage(name: str, *, folder: Path | None = None) -> type[Stage]:
     if name in BUILT_IN:
         return _load(BUILT_IN[name])
     if name.startswith("datatrove:"):
-        from corpusforge.curate.datatrove_block import block_stage
-
-        return block_stage(name.removeprefix("datatrove:"))
+        # By name: curate is a room above this module.
+        blocks = importlib.import_module("corpusforge.curate.datatrove_block")
+        return _checked(blocks.block_stage(name.removeprefix("datatrove:")), name)
     if ".py:" in name:
         return _from_file(name, folder or Path.cwd())
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):

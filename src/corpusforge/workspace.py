@@ -1,4 +1,4 @@
-"""Makes a workspace: folders, the demo's sources and recipe, and the demo's data, made here or found in Python itself."""
+"""Makes a workspace: folders, the demo's sources and recipe, and the demo's data, made here or found in Python."""
 
 from __future__ import annotations
 

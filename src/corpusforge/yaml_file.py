@@ -112,22 +112,21 @@ class _Builder:
         place = f"{self.file.shown}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
         self.file.marks.setdefault(location, (node.start_mark.line + 1, node.start_mark.column + 1))
         if id(node) in above:
-            self.file.problems.append(Problem(place, "an alias that contains itself (a cycle).", "Remove the alias."))
+            problem = self.file.problem(location[:-1], "an alias that contains itself (a cycle).", "Remove the alias.")
+            self.file.problems.append(problem)
             return None
         if len(above) > MAX_DEPTH:
             self.file.problems.append(Problem(place, f"is nested deeper than {MAX_DEPTH} levels."))
             return None
+        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.startswith("tag:yaml.org,2002:python"):
+            self.file.problems.append(Problem(place, f"the tag {node.tag} is not allowed.", "Write a plain value."))
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, location, (*above, id(node)))
         if isinstance(node, yaml.SequenceNode):
-            return [
-                self._build(item, (*location, i), (*above, id(node))) for i, item in enumerate(node.value)
-            ]
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            self.file.problems.append(Problem(place, f"the tag {node.tag} is not allowed.", "Write a plain value."))
-            return None
+            return [self._build(item, (*location, i), (*above, id(node))) for i, item in enumerate(node.value)]
         try:
-            value = self.scalars.construct_object(node)  # type: ignore[no-untyped-call]
+            value = self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
             self.file.problems.append(Problem(place, "is not a value YAML can read.", "Put it in quotes."))
             return None

@@ -8,9 +8,44 @@ from dataclasses import dataclass
 import orjson
 
 SEED = 20260
-GIVEN = "Amara Bruno Celia Dmitri Elif Farid Greta Hanna Ivo Jutta Kofi Lena Marek Nadia Oskar Priya Ruben Sana".split()
-FAMILY = "Adler Brandt Costa Diallo Evans Fischer Gomez Hughes Ivanov Jansen Keller Lopez Meyer Novak Okafor".split()
-STREETS = "Mill Lane|Church Street|Station Road|High Street|Park Avenue|Garden Close".split("|")
+GIVEN = [
+    "Amara",
+    "Bruno",
+    "Celia",
+    "Dmitri",
+    "Elif",
+    "Farid",
+    "Greta",
+    "Hanna",
+    "Ivo",
+    "Jutta",
+    "Kofi",
+    "Lena",
+    "Marek",
+    "Nadia",
+    "Oskar",
+    "Priya",
+    "Ruben",
+    "Sana",
+]
+FAMILY = [
+    "Adler",
+    "Brandt",
+    "Costa",
+    "Diallo",
+    "Evans",
+    "Fischer",
+    "Gomez",
+    "Hughes",
+    "Ivanov",
+    "Jansen",
+    "Keller",
+    "Lopez",
+    "Meyer",
+    "Novak",
+    "Okafor",
+]
+STREETS = ["Mill Lane", "Church Street", "Station Road", "High Street", "Park Avenue", "Garden Close"]
 AGENTS = ("Mira", "Jon", "Tess")
 GREETING = (
     "Hello and welcome to Fernway support, my name is {agent} and I am here to help you today. "
