@@ -19,6 +19,8 @@ _MARKED = re.compile(
     r"(\*\*[^*\n]{1,60}\*\*|__[^_\n]{1,60}__|`[^`\n]{1,60}`|\*[^*\n]{1,60}\*)\s*(?::|[-–—](?=\s)|\s[-–—]\s)?\s*"
 )
 _PLAIN = re.compile(r"([A-Za-z0-9/~.\[{-][^:\n.!?]{0,58}?)(?:\s[-–—]{1,2}\s+|:\s+)(?=\S)")
+# A glossary: the term on the item's first line, its explanation set in below.
+_ABOVE = re.compile(r"([^\n]{1,60}?):?[ \t]*\n(?:[ \t]*\n)?[ \t]{2,}(?=[A-Za-z(\"'“`])")
 _UNDER = re.compile(r"([^\n]{1,60})\n[ \t]*:[ \t]+(?=\S)")
 _SENTENCE = re.compile(
     r"((?:(?:An?|The)\s+[\w`*]|[A-Z`*\"“])[\w`*\"”+./-]*(?:\s[\w`*\"+./-]+){0,3}?)(?:\s\([^)]{1,40}\))?\s+"
@@ -62,7 +64,7 @@ def _entries(page: Page, block: Block) -> Iterator[Entry]:
 
 
 def _marked(text: str, start: int, end: int) -> Entry | None:
-    match = _MARKED.match(text, start, end) or _PLAIN.match(text, start, end)
+    match = _MARKED.match(text, start, end) or _ABOVE.match(text, start, end) or _PLAIN.match(text, start, end)
     if match is None:
         return None
     return Entry(match.span(1), _cut(text, match.end(), end))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from corpusforge.generate.page import Page, generic
+from corpusforge.generate.page import Page
 from corpusforge.generate.passages import Block, Section
 from corpusforge.generate.qa_pair import Pair, ask
 from corpusforge.generate.sentences import normalised, plain
@@ -38,7 +38,7 @@ def _pairs(page: Page, section: Section, block: Block) -> Iterator[Pair]:
         values = [plain(text[row[column].start : row[column].end]) for row in rows]
         for index, (row, key, value) in enumerate(zip(rows, keys, values, strict=True)):
             cell = row[column]
-            if not key or len(key) > MAX_KEY or normal_keys.count(normal_keys[index]) > 1 or generic(key):
+            if not key or len(key) > MAX_KEY or normal_keys.count(normal_keys[index]) > 1:
                 continue
             if not value or len(value) > MAX_CELL or page.redacted(row[0].start, cell.end):
                 continue

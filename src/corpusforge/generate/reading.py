@@ -54,12 +54,17 @@ class Reading(Stage):
         return tuple(resource(name) for name in ("reading", "connectives", "english"))
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
-        """In how many of this shard's records each word stands."""
+        """In how many of this shard's records each word stands; public records tell which words are everybody's."""
         settings = ctx.settings
-        return terms_table(r.text for r in records if wanted(r, settings.kinds, settings.sources, ctx))
+        public = {name for name, facts in ctx.sources.items() if facts.role == "public"}
+        return terms_table(
+            (record, not chosen)
+            for record in records
+            if (chosen := wanted(record, settings.kinds, settings.sources, ctx)) or record.source in public
+        )
 
     def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
-        """Per shard, those of its words that are rare in the corpus but not unique in it."""
+        """Per shard, those of its words that are terms of the corpus."""
         return decide_terms(surveys)
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:

@@ -50,7 +50,8 @@ def title_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
     where = (at, at + len(title)) if at >= 0 else (blocks[0].start, blocks[-1].end)
     yield Task("title", {"text": context}, title, (where,))
     start = _first(blocks, MAX_ANSWER)
-    yield Task("from-title", {"title": title}, page.text[start[0] : start[1]], (start,))
+    if start[1] - start[0] <= MAX_ANSWER:
+        yield Task("from-title", {"title": title}, page.text[start[0] : start[1]], (start,))
 
 
 def summary_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
@@ -69,7 +70,8 @@ def summary_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
         return
     yield Task("summary", {"text": context}, summary, ((first.start, first.end),))
     after = _first(rest, MAX_ANSWER)
-    yield Task("from-summary", {"summary": summary}, page.text[after[0] : after[1]], (after,))
+    if after[1] - after[0] <= MAX_ANSWER:
+        yield Task("from-summary", {"summary": summary}, page.text[after[0] : after[1]], (after,))
 
 
 def connective_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
@@ -105,6 +107,7 @@ def complete_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
         and MIN_PARAGRAPH <= blocks[at].end - blocks[at].start <= MAX_ANSWER
         and blocks[at].end - blocks[0].start <= MAX_CONTEXT
         and page.text[blocks[at].end - 1] != ":"
+        and page.text[blocks[at].start] != "`"
     ]
     if not cuts:
         return
@@ -115,7 +118,7 @@ def complete_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
 
 
 def cloze_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
-    """A sentence with one of the corpus's rarer words left out; the word stands nowhere else in the sentence."""
+    """A sentence with one of the corpus's terms left out; the term stands nowhere else in the sentence."""
     for start, end in _sentences(page):
         text = page.text[start:end]
         found = [match for match in _WORD.finditer(text) if match[0].lower() in terms]
@@ -153,7 +156,7 @@ def order_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
 
 
 def word_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
-    """Three of a sentence's rarer words, from which the sentence is to be written."""
+    """Three terms of a sentence, from which the sentence is to be written."""
     for start, end in _sentences(page):
         text = page.text[start:end]
         words = list(dict.fromkeys(match[0] for match in _WORD.finditer(text) if match[0].lower() in terms))
@@ -226,7 +229,11 @@ def _sentences(page: Page) -> Iterator[tuple[int, int]]:
 def _prose(page: Page) -> list[Block]:
     """The page's blocks in order without tables and link lists, from the first that is not code."""
     every = (block for section in page.sections for block in section.blocks)
-    blocks = [block for block in every if block.kind != "table" and not link_list(page.text, block)]
+    blocks = [
+        block
+        for block in every
+        if block.kind != "table" and page.text[block.start] != "|" and not link_list(page.text, block)
+    ]
     while blocks and blocks[0].kind == "code":
         blocks.pop(0)
     return blocks
@@ -238,9 +245,9 @@ def _first(blocks: list[Block], limit: int) -> tuple[int, int]:
         if block.end - blocks[0].start > limit:
             break
         end = block.end
-    return blocks[0].start, min(end, blocks[0].start + limit)
+    return blocks[0].start, end
 
 
 def _context(page: Page, blocks: list[Block]) -> str:
     start, end = _first(blocks, MAX_CONTEXT)
-    return page.text[start:end].rstrip()
+    return page.text[start : min(end, start + MAX_CONTEXT)].rstrip()

@@ -1,4 +1,4 @@
-"""Finds the words that are rare in a corpus but not unique in it: worth asking for in cloze and word tasks."""
+"""Finds a corpus's own terms: words it names in titles, headings or code, rare in it and in public text, not unique."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from corpusforge.record import Record
 from corpusforge.stage import Decision, Survey
 
 if TYPE_CHECKING:
@@ -14,27 +15,41 @@ if TYPE_CHECKING:
 
 MIN_RECORDS = 2
 MAX_SHARE = 0.05
+MAX_PUBLIC_SHARE = 0.02
 MAX_RECORDS_SMALL = 3
 _WORD = re.compile(r"(?<![\w/@.{<-])[A-Za-z][A-Za-z0-9-]{4,23}(?![\w/@}>])")
+_NAMING = re.compile(r"^[ \t]*#{1,6} .*$|`[^`\n]+`|\*\*[^*\n]+\*\*", re.MULTILINE)
 _TOTAL = ""
 
 
-def terms_table(texts: Iterable[str]) -> pa.Table:
-    """How many texts hold each word (lower case, 5 to 24 characters); the line of the empty word counts all texts."""
+def terms_table(records: Iterable[tuple[Record, bool]]) -> pa.Table:
+    """For each word (lower case, 5 to 24 characters): how many wanted records hold it, how many public ones, and in how
+    many wanted ones it is named in a title, heading or code. Records come with whether they are public; the line of the
+    empty word counts all.
+    """
     import pyarrow as pa
 
-    found: Counter[str] = Counter()
-    for text in texts:
-        found[_TOTAL] += 1
-        found.update({word.lower() for word in _WORD.findall(text)})
-    words = sorted(found)
-    return pa.table({"word": pa.array(words, pa.string()), "records": pa.array([found[w] for w in words], pa.int64())})
+    counts: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
+    names: Counter[str] = Counter()
+    for record, public in records:
+        counts[public][_TOTAL] += 1
+        counts[public].update({word.lower() for word in _WORD.findall(record.text)})
+        if not public:
+            naming = " \n".join([record.title, *(match[0].strip("`*") for match in _NAMING.finditer(record.text))])
+            names.update({word.lower() for word in _WORD.findall(naming)})
+    words = sorted(counts[False].keys() | counts[True].keys())
+    columns = {"records": counts[False], "public": counts[True], "named": names}
+    return pa.table(
+        {"word": pa.array(words, pa.string())}
+        | {name: pa.array([found[word] for word in words], pa.int64()) for name, found in columns.items()}
+    )
 
 
 def decide_terms(surveys: Sequence[Survey]) -> Decision:
-    """Per shard, the words of that shard that stand in at least MIN_RECORDS records and at most MAX_SHARE of all.
+    """Per shard, its words that are terms of the corpus: named somewhere, in at least MIN_RECORDS records, in at most
+    MAX_SHARE of all and in at most MAX_PUBLIC_SHARE of the public ones.
 
-    The limit is taken down to a power of two, so that a few records more or less change it seldom and other shards
+    The limits are taken down to powers of two, so that a few records more or less change them seldom and other shards
     keep their tables. Memory: the vocabulary.
     """
     import polars as pl
@@ -42,17 +57,29 @@ def decide_terms(surveys: Sequence[Survey]) -> Decision:
     if not surveys:
         return Decision()
     lines = pl.concat([pl.scan_parquet(survey.path) for survey in surveys])
-    counts = lines.group_by("word").agg(pl.col("records").sum()).collect()
-    total = int(counts.filter(pl.col("word") == _TOTAL)["records"].sum())
-    limit = max(MAX_RECORDS_SMALL, 1 << max(0, int(total * MAX_SHARE).bit_length() - 1))
-    rare = counts.filter(pl.col("word") != _TOTAL, pl.col("records").is_between(MIN_RECORDS, limit)).select("word")
+    counts = lines.group_by("word").agg(pl.col("records", "public", "named").sum()).collect()
+    totals = counts.filter(pl.col("word") == _TOTAL)
+    limit = max(MAX_RECORDS_SMALL, _power(int(totals["records"].sum()) * MAX_SHARE))
+    public_limit = _power(int(totals["public"].sum()) * MAX_PUBLIC_SHARE)
+    terms = counts.filter(
+        pl.col("word") != _TOTAL,
+        pl.col("named") > 0,
+        pl.col("records").is_between(MIN_RECORDS, limit),
+        pl.col("public") <= public_limit,
+    ).select("word")
     tables = {}
     for survey in sorted(surveys, key=lambda survey: survey.shard):
-        own = pl.read_parquet(survey.path).select("word").join(rare, on="word", how="semi").sort("word")
-        tables[survey.shard] = own.to_arrow(compat_level=pl.CompatLevel.oldest())
-    return Decision(per_shard=tables, notes={"records": total, "limit": limit, "terms": rare.height})
+        held = pl.read_parquet(survey.path).filter(pl.col("records") > 0).select("word")
+        tables[survey.shard] = (
+            held.join(terms, on="word", how="semi").sort("word").to_arrow(compat_level=pl.CompatLevel.oldest())
+        )
+    return Decision(per_shard=tables, notes={"limit": limit, "public_limit": public_limit, "terms": terms.height})
 
 
 def read_terms(table: pa.Table | None) -> frozenset[str]:
     """The words of a shard's decision."""
     return frozenset(table["word"].to_pylist()) if table is not None else frozenset()
+
+
+def _power(number: float) -> int:
+    return 1 << (int(number).bit_length() - 1) if number >= 1 else 0
