@@ -1,0 +1,99 @@
+"""Repairs the characters of a text: encodings, Unicode form, invisible characters, line ends and blank lines."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Any, Literal
+
+Form = Literal["NFC", "NFKC"]
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x03(?:\d{1,2}(?:,\d{1,2})?)?")
+_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+# Joiners shape Persian, Indic and emoji sequences: they go only where a neighbour is ASCII or missing.
+_JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f])")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]+"
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SUSPECT = re.compile("[\x80-\x9f\ud800-\udfff]")
+_FOREIGN = re.compile("[^\x00-\x7f]+")
+_TRAILING = re.compile(r"[ \t]+(?=\n)|[ \t]+\Z")
+_ROUNDS = 8
+_BLANKS: dict[int, re.Pattern[str]] = {}
+
+
+def clean_characters(text: str, form: Form = "NFC") -> str:
+    """Text with repaired encoding, one Unicode form, LF line ends and no control or zero-width characters.
+
+    Quotes, ligatures, full-width forms and HTML entities stay as they are: in documentation they are often the subject.
+    """
+    for _ in range(_ROUNDS):
+        before = text
+        text = _cleaned(text, form)
+        # A repair can bring two halves of another broken sequence together.
+        if text == before or not _suspect(text):
+            break
+    return text
+
+
+def _cleaned(text: str, form: Form) -> str:
+    if text.isascii():
+        return _visible_ascii(text)
+    text = _LINE_ENDS.sub("\n", _mended(text))
+    text = _INVISIBLE.sub("", _ESCAPES.sub("", text))
+    text = _JOINERS.sub("", text.replace("\u00a0", " "))
+    text = _SURROGATES.sub("\ufffd", text)
+    return unicodedata.normalize(form, text)
+
+
+def tidy_lines(text: str, max_blank_lines: int = 2) -> str:
+    """Text without spaces at line ends, without long runs of blank lines and without blank lines at its ends."""
+    text = _TRAILING.sub("", text)
+    blanks = _BLANKS.setdefault(max_blank_lines, re.compile(f"\n{{{max_blank_lines + 2},}}"))
+    return blanks.sub("\n" * (max_blank_lines + 1), text).strip("\n")
+
+
+def _visible_ascii(text: str) -> str:
+    if text.isprintable():
+        return text
+    text = _LINE_ENDS.sub("\n", text)
+    return _INVISIBLE.sub("", _ESCAPES.sub("", text))
+
+
+def _mended(text: str) -> str:
+    if not _suspect(text):
+        return text
+    from ftfy import fix_text
+
+    config = _config()
+    return "\n".join(line if line.isascii() else fix_text(line, config) for line in text.split("\n"))
+
+
+def _suspect(text: str) -> bool:
+    if text.isascii():
+        return False
+    from ftfy.badness import is_bad
+
+    # ftfy does nothing to text without bad sequences, C1 controls or surrogates. Looking for them only around the
+    # distinct non-ASCII runs is 20 times as fast as over the whole of an English book with curly quotes.
+    around = {text[max(0, match.start() - 3) : match.end() + 3] for match in _FOREIGN.finditer(text)}
+    return _SUSPECT.search(text) is not None or bool(is_bad("\n".join(sorted(around))))
+
+
+@cache
+def _config() -> Any:
+    from ftfy import TextFixerConfig
+
+    return TextFixerConfig(
+        unescape_html=False,
+        remove_terminal_escapes=False,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        uncurl_quotes=False,
+        fix_line_breaks=False,
+        remove_control_chars=False,
+        normalization=None,
+    )

@@ -1,0 +1,136 @@
+"""The quality stage: drops records that fail a rule of their preset, with the rule, its value and the threshold."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from corpusforge.curate.measured import Measured
+from corpusforge.curate.quality_rules import PUBLISHED, RULES, first_failure
+from corpusforge.record import Dropped, Record
+from corpusforge.stage import Item, Stage, StageContext, StageSettings
+
+Preset = Literal["auto", "chat", "docs", "web", "book", "none"]
+
+# Where a preset leaves the published thresholds, it is because they drop what its kind is made of: short turns and
+# pasted output (chat), command listings, option tables and short how-tos (docs), names and verse (book).
+_RELAXED_REPETITION: Mapping[str, float] = {
+    "max_duplicate_lines": 0.5,
+    "max_duplicate_line_chars": 0.4,
+    "max_repeated_5_grams": 0.5,
+    "max_repeated_10_grams": 0.3,
+}
+PRESETS: Mapping[str, Mapping[str, float]] = {
+    "none": {},
+    "chat": {
+        "min_words": 10,
+        "max_mean_word": 12,
+        "max_hashes": 0.2,
+        "min_alphabetic": 0.5,
+        **_RELAXED_REPETITION,
+    },
+    "docs": {
+        "min_words": 10,
+        "min_mean_word": 2.5,
+        "max_mean_word": 12,
+        "max_hashes": 0.2,
+        "max_ellipses": 0.1,
+        "max_ellipsis_lines": 0.3,
+        "min_alphabetic": 0.3,
+        **_RELAXED_REPETITION,
+        "max_lorem_ipsum": 0,
+    },
+    "web": {
+        **{rule: value for rule, value in PUBLISHED["gopher-quality"].items() if rule != "max_words"},
+        "min_alphabetic": 0.75,
+        **PUBLISHED["gopher-repetition"],
+        "max_lorem_ipsum": 0,
+        "min_sentences": 3,
+        **PUBLISHED["fineweb"],
+    },
+    "book": {
+        "min_words": 1000,
+        "min_mean_word": 2.5,
+        "max_mean_word": 10,
+        "max_hashes": 0.1,
+        "min_alphabetic": 0.6,
+        "min_stop_words": 2,
+        **_RELAXED_REPETITION,
+    },
+}
+_BY_KIND: Mapping[str, str] = {"chat": "chat", "article": "docs", "doc": "docs", "public": "web"}
+_ENGLISH_ONLY = ("min_stop_words",)
+# Languages written without spaces have no words to count by.
+_WORDLESS = ("zh", "ja", "th", "lo", "km", "my")
+_NEEDS_WORDS = ("min_words", "min_mean_word", "max_mean_word", "max_newlines")
+
+
+class QualitySettings(StageSettings):
+    """Settings of `quality`."""
+
+    preset: Preset = Field("auto", description="Thresholds to start from; auto chooses by a record's kind and length.")
+    rules: dict[str, float | None] = Field(
+        default_factory=dict, description="Thresholds that replace or add to the preset's; null switches a rule off."
+    )
+    book_chars: int = Field(100_000, ge=1, description="Public text at least this long is judged as a book by auto.")
+
+    @field_validator("rules")
+    @classmethod
+    def _known(cls, rules: dict[str, float | None]) -> dict[str, float | None]:
+        for name in rules:
+            if name not in RULES:
+                near = difflib.get_close_matches(name, RULES, n=3)
+                hint = f"Did you mean {' or '.join(near)}?" if near else f"The rules are {', '.join(RULES)}."
+                raise ValueError(f"there is no quality rule {name!r}. {hint}")
+        return rules
+
+
+class Quality(Stage):
+    """Drops records by the rules of Gopher, C4 and FineWeb, with thresholds for each kind of text.
+
+    auto means: chats `chat`, articles and docs `docs`, public text `web` or (from `book_chars` on) `book`, labelled and
+    synthetic records `none`. A chat is judged by what was said, without the speakers' names. Rules on words are left
+    out for languages without spaces, the one on English stop words for every language but English.
+    """
+
+    name: ClassVar[str] = "quality"
+    version: ClassVar[int] = 1
+    Settings: ClassVar[type[StageSettings]] = QualitySettings
+
+    def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
+        """Each record unchanged, or `Dropped` with the first rule that it fails, its value and the threshold."""
+        settings: QualitySettings = ctx.settings
+        overrides = tuple(settings.rules.items())
+        for record in records:
+            thresholds = _thresholds(preset_of(record, settings), overrides, record.language)
+            failed = first_failure(Measured(said(record)), thresholds) if thresholds else None
+            yield record if failed is None else Dropped(record, *failed)
+
+
+def preset_of(record: Record, settings: QualitySettings) -> str:
+    """The preset that judges a record."""
+    if settings.preset != "auto":
+        return settings.preset
+    if record.kind == "public" and len(record.text) >= settings.book_chars:
+        return "book"
+    return _BY_KIND.get(record.kind, "none")
+
+
+def said(record: Record) -> str:
+    """The text that is judged: turns one below the other without their speakers, or the text itself."""
+    return record.text if record.messages is None else "\n".join(record.parts)
+
+
+@lru_cache(maxsize=256)
+def _thresholds(preset: str, overrides: tuple[tuple[str, float | None], ...], language: str) -> Mapping[str, float]:
+    merged: dict[str, float | None] = {**PRESETS[preset], **dict(overrides)}
+    left_out: set[str] = set()
+    if language not in ("", "en"):
+        left_out.update(_ENGLISH_ONLY)
+    if language in _WORDLESS:
+        left_out.update(_NEEDS_WORDS)
+    return {name: value for name, value in merged.items() if value is not None and name not in left_out}
