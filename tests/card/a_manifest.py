@@ -1,4 +1,4 @@
-"""A realistic manifest by hand: a support desk's mix of public text and its own chats and articles. All text invented."""
+"""A realistic manifest by hand: a support desk's mix of public text, own chats and articles. All text invented."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ SOURCES = [
            about="Live chats between customers and the support desk, many speakers at once.", retention="2028-12-31",
            collected="2021-01 to 2025-06", personal_data=["person", "username", "email", "phone", "ip", "iban"]),
     source("help-centre", "domain", "article", "CC-BY-SA-3.0", owner="Documentation Team", files=353, bytes=951_204,
-           about="Published help articles, one topic a page.", origin="https://help.example.org", personal_data=["email"]),
-    source("admin-manual", "domain", "doc", "GPL-2.0-or-later", owner="Platform Engineering", files=348, bytes=6_340_551,
-           about="The administrator's handbook with navigation left in.", origin="https://docs.example.org"),
+           about="Published help articles, one topic a page.", origin="https://help.example.org",
+           personal_data=["email"]),
+    source("admin-manual", "domain", "doc", "GPL-2.0-or-later", owner="Platform Engineering", files=348,
+           bytes=6_340_551, about="The administrator's handbook with navigation left in.", origin="https://docs.example.org"),
     source("shell-pairs", "labelled", "labelled", "MIT", owner="TellinaTool", files=4, bytes=1_230_077,
            about="Requests in English and the one-liners that answer them.", origin="https://example.org/shell-pairs"),
     source("old-books", "public", "public", "public-domain", owner="Project Gutenberg", files=74, bytes=43_880_310,
@@ -66,21 +67,24 @@ SOURCES = [
 
 NEAR_QUALITY = [
     near("desk-chats", 1, "low-quality", 0.512, 0.5, True,
-         "⟦PERSON⟧: did you try turning the adapter off and on? ⟦PERSON⟧: yes, twice, the light stays amber"),
+         "<PERSON_1>: did you try turning the adapter off and on? <PERSON_1>: yes, twice, the light stays amber"),
     near("admin-manual", 2, "low-quality", 0.507, 0.5, True,
          "Table 4. Return codes of the installer, with the action to take for each of them."),
     near("desk-chats", 3, "low-quality", 0.494, 0.5, False, "ok ok ok thx :) brb <b>back</b> | any news?"),
-    near("desk-chats", 4, "low-quality", 0.481, 0.5, False, "⟦USERNAME⟧ has joined. ⟦USERNAME⟧ has left. hello? hello"),
+    near("desk-chats", 4, "low-quality", 0.481, 0.5, False, "<USERNAME_1> has joined. <USERNAME_1> has left. hello?"),
     near("old-books", 5, "low-quality", 0.47, 0.5, False, "CHAPTER XIV. CHAPTER XV. CHAPTER XVI. THE END."),
 ]  # fmt: skip
 NEAR_DEDUP = [
-    near("help-centre", 1, "near-duplicate", 0.79, 0.8, True, "To connect a printer, open Settings and choose Printers."),
+    near("help-centre", 1, "near-duplicate", 0.79, 0.8, True,
+         "To connect a printer, open Settings and choose Printers."),
     near("help-centre", 2, "near-duplicate", 0.81, 0.8, False,
          "To connect a scanner, open Settings and choose Printers, then Scanners."),
 ]  # fmt: skip
 NEAR_LANGUAGE = [
     near("speeches", 1, "other-language", 0.66, 0.65, True, "Mr President, mes chers collègues, I shall be brief."),
-    near("speeches", 2, "other-language", 0.64, 0.65, False, "Messieurs, I have the honour, j'ai l'honneur, to report."),
+    near(
+        "speeches", 2, "other-language", 0.64, 0.65, False, "Messieurs, I have the honour, j'ai l'honneur, to report."
+    ),
 ]
 
 STEPS = [
@@ -101,7 +105,8 @@ STEPS = [
             "desk-chats": {"found:PERSON": 18_204, "found:USERNAME": 31_877, "found:EMAIL_ADDRESS": 2_431,
                            "found:IP_ADDRESS": 2_977, "found:PHONE_NUMBER": 312, "found:URL": 7_911, "no-ner": 3},
             "help-centre": {"found:EMAIL_ADDRESS": 12, "found:URL": 401},
-            "admin-manual": {"found:PERSON": 88, "found:EMAIL_ADDRESS": 61, "found:IP_ADDRESS": 143, "found:URL": 1_911},
+            "admin-manual": {"found:PERSON": 88, "found:EMAIL_ADDRESS": 61, "found:IP_ADDRESS": 143,
+                             "found:URL": 1_911},
             "shell-pairs": {"found:IP_ADDRESS": 207, "found:URL": 96},
             "speeches": {"found:PERSON": 4_410},
         }),
@@ -125,8 +130,8 @@ STEPS = [
         "speeches": counts(118, added=1_430),
     }),
     step("decontaminate", {
-        "desk-chats": counts(26_088), "help-centre": counts(953, benchmark=3), "admin-manual": counts(5_296, benchmark=1),
-        "old-books": counts(40_184, benchmark=17), "speeches": counts(1_548),
+        "desk-chats": counts(26_088), "help-centre": counts(953, benchmark=3),
+        "admin-manual": counts(5_296, benchmark=1), "old-books": counts(40_184, benchmark=17), "speeches": counts(1_548),
     }, counted={"old-books": {"contaminated:mmlu": 17}, "help-centre": {"contaminated:own hold-out": 3},
                 "admin-manual": {"contaminated:mmlu": 1}}),
     step("qa", {
@@ -135,7 +140,8 @@ STEPS = [
     }, settings={"per_passage": 3}),
     step("mcq", {"help-centre": counts(903, added=120, too_close=77, unparsed=9),
                  "admin-manual": counts(5_031, added=512, too_close=611, unparsed=44)}, settings={"near": 1, "far": 2}),
-    step("reading", {"help-centre": counts(903, added=1_804), "admin-manual": counts(5_031, added=8_100, too_short=310)}),
+    step("reading", {"help-centre": counts(903, added=1_804),
+                     "admin-manual": counts(5_031, added=8_100, too_short=310)}),
 ]  # fmt: skip
 
 
@@ -178,9 +184,11 @@ SAMPLES = {
          "answer": "In Settings, under Printers.",
          "evidence_text": "To choose the default printer, open Settings, then Printers, and tick “Use by default”."},
         {"id": "qa:77aa01", "source": "admin-manual", "question": "What does return code 4 of the installer mean?",
-         "answer": "That the disk is full.", "evidence_text": "4: the disk is full. Free at least 2 GB and run it again."},
+         "answer": "That the disk is full.",
+         "evidence_text": "4: the disk is full. Free at least 2 GB and run it again."},
         {"id": "qa:9b13de", "source": "admin-manual", "question": "Which flag keeps the old configuration files?",
-         "answer": "--keep-config", "evidence_text": "With --keep-config the upgrade leaves every edited file in place."},
+         "answer": "--keep-config",
+         "evidence_text": "With --keep-config the upgrade leaves every edited file in place."},
     ],
     "mcq": [
         {"id": "mcq:03", "source": "admin-manual", "question": "Which port does the update service listen on?",
@@ -197,10 +205,10 @@ SAMPLES = {
     ],
     "redacted": [
         {"id": "desk-chats:a1", "source": "desk-chats",
-         "text": "Hi ⟦PERSON⟧, my card ⟦CREDIT_CARD⟧ was charged twice on ⟦DATE⟧. Mail me at ⟦EMAIL_ADDRESS⟧ please."},
+         "text": "Hi <PERSON_1>, my card <CREDIT_CARD_1> was charged twice on <DATE_1>. Mail me at <EMAIL_1> please."},
         {"id": "desk-chats:b2", "source": "desk-chats",
-         "text": "⟦USERNAME⟧: the box at ⟦IP_ADDRESS⟧ does not answer <script>alert(1)</script> & the log says “refused”"},
-        {"id": "admin-manual:c3", "source": "admin-manual", "text": "Report mistakes to ⟦EMAIL_ADDRESS⟧."},
+         "text": "<USERNAME_1>: the box at <IP_1> does not answer <script>alert(1)</script> & the log says “refused”"},
+        {"id": "admin-manual:c3", "source": "admin-manual", "text": "Report mistakes to <EMAIL_1>."},
     ],
 }  # fmt: skip
 
@@ -212,7 +220,7 @@ GATES = [
     {"name": "mix_error", "allowed": 0.001, "observed": 0.00000042, "passed": True,
      "detail": "The largest error is on domain/help-centre."},
     {"name": "grounded", "allowed": 0.95, "observed": 0.971, "passed": True, "checked": 1000, "found": 29,
-     "detail": "29 of 1,000 checked rows are not proven by their evidence."},
+     "detail": "A judge read 1,000 random rows beside their evidence."},
 ]  # fmt: skip
 
 MANIFEST: dict[str, Any] = {
@@ -239,9 +247,10 @@ MANIFEST: dict[str, Any] = {
     "eval": {"qa": 412, "mcq": 206, "tasks": {"shell-pairs": 506},
              "files": [{"path": "eval/qa.parquet", "sha256": hexes("eq"), "rows": 412, "bytes": 90_112},
                        {"path": "eval/mcq.parquet", "sha256": hexes("em"), "rows": 206, "bytes": 60_112},
-                       {"path": "eval/tasks/shell-pairs.parquet", "sha256": hexes("et"), "rows": 506, "bytes": 50_112}]},
-    "samples": SAMPLES, "mcq_audit": {"letters": {"A": 1461, "B": 1440, "C": 1473, "D": 1449}, "gold_longest_share": 0.271,
-                                      "items": 5_823},
+                       {"path": "eval/tasks/shell-pairs.parquet",
+                        "sha256": hexes("et"), "rows": 506, "bytes": 50_112}]},
+    "samples": SAMPLES,
+    "mcq_audit": {"letters": {"A": 1461, "B": 1440, "C": 1473, "D": 1449}, "gold_longest_share": 0.271, "items": 5_823},
     "gates": GATES, "lineage": {"holdout_groups": 1_204, "violations": 0},
 }  # fmt: skip
 

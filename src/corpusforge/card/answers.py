@@ -30,10 +30,14 @@ def answers(card: Card) -> dict[str, str]:
 def _mixture(card: Card) -> str:
     said = []
     for blend in card.mixture:
-        parts = ", ".join(f"{share(group.share_got)} {group.name}" for group in blend.groups)
+        parts = ", ".join(f"{precise(group.share_got)} {group.name}" for group in blend.groups)
         amount = f"{tokens(blend.got)} {blend.unit}" if blend.unit == "tokens" else f"{count(blend.got)} rows"
-        error = precise(blend.largest_error)
-        exact = "every share as wanted" if blend.largest_error == 0 else f"every share within {error} of the whole"
+        error = precise(max(blend.largest_error, 1e-6))
+        exact = (
+            "every share as wanted"
+            if blend.largest_error == 0
+            else f"no share is off by more than {error} of the whole"
+        )
         said.append(f"{blend.name.capitalize()}: {amount}, {parts}; {exact}.")
     return " ".join(said) or "Nothing was mixed."
 

@@ -116,12 +116,11 @@ def card_bytes(card: Card) -> bytes:
     return orjson.dumps(card.model_dump(mode="json"), option=options)
 
 
-def read_card(data: bytes, where: str = "card.json") -> Card:
+def read_card(data: bytes, where: str = "card.json", hint: str = "Render it again with corpusforge card.") -> Card:
     """The card in a card.json. Raises UsageError if it is damaged or of another version."""
     try:
         return Card.model_validate_json(data)
     except ValidationError:
-        hint = "Render it again with corpusforge card."
         raise UsageError("is damaged or of another version.", where=where, hint=hint) from None
 
 

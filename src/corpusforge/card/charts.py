@@ -80,7 +80,6 @@ def survivors(funnel: Funnel) -> str:
             losses.append((flow.step, left * flow.lost_share))
             left *= flow.kept / flow.read if flow.read else 1.0
         at = 0.0
-        tone = 0
         for step, part in [("kept", stream.surviving), *losses]:
             if part <= 0:
                 continue
@@ -91,12 +90,12 @@ def survivors(funnel: Funnel) -> str:
                     "start": at,
                     "end": at + part,
                     "middle": at + part / 2,
-                    "fill": ACCENT if kept else LOSSES[tone % 2],
+                    "fill": ACCENT if kept else LOSSES[funnel.steps.index(step) % 2],
                     "ink": ON_FILL if kept else INK,
                     "label": f"{step} {share(part)}" if part >= 0.1 else "",
                 }
             )
-            at, tone = at + part, tone if kept else tone + 1
+            at += part
     words = ", ".join(f"{stream.source} kept {share(stream.surviving)}" for stream in funnel.streams)
     return _segments(rows, 32, f"Share of raw records that survive: {words}.")
 

@@ -6,6 +6,9 @@ import math
 
 from corpusforge.units import show_count
 
+# Below this 3/n is visibly not the exact bound any more, so the sentence does not call it by that name.
+_RULE_OF_THREE_FROM = 30
+
 
 def count(n: int | float) -> str:
     """1234567 as `1,234,567`."""
@@ -26,7 +29,7 @@ def share(x: float) -> str:
         return "> 99.99%"
     if percent < 0.0001:
         return "< 0.0001%"
-    digits = 1 if 10 <= percent <= 90 else 2 if 0.1 <= percent <= 99.99 else 4
+    digits = 1 if 1 <= percent <= 99 else 2 if percent >= 0.1 else 4
     return f"{percent:.{digits}f}%"
 
 
@@ -98,6 +101,7 @@ def bound_sentence(found: int, checked: int) -> str:
         return "Nothing was checked, so nothing is known."
     if found == 0:
         bound = share(min(1.0, upper_bound(0, checked)))
-        return f"0 of {count(checked)} checked: at most {bound} of all are affected (95%, rule of three)."
+        rule = "95%, rule of three" if checked >= _RULE_OF_THREE_FROM else "95%"
+        return f"0 of {count(checked)} checked: at most {bound} of all are affected ({rule})."
     bound = share(upper_bound(found, checked))
     return f"{part(found, checked)} checked: at most {bound} of all are affected (95%, exact binomial bound)."

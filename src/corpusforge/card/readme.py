@@ -113,7 +113,7 @@ def _blend(blend: Blend) -> str:
     )
     return (
         f"### {blend.name}: {amount(blend)}\n\n"
-        f"Wanted {count(blend.wanted)}; the largest error of a share is {precise(blend.largest_error)} of the whole; "
+        f"Wanted {count(blend.wanted)}; no share is off by more than {precise(blend.largest_error)} of the whole; "
         f"{share(blend.synthetic_share)} is synthetic.\n\n" + table(head, rows, "---rrrrr-")
     )
 
