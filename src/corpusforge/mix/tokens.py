@@ -15,6 +15,7 @@ from corpusforge.stage import Item, Stage, StageContext, StageSettings
 
 _BATCH_CHARS = 2_000_000
 _BATCH_RECORDS = 2048
+_KEYS = (tokens_key("completion"), tokens_key("instruct"))
 
 
 class TokensSettings(StageSettings):
@@ -62,9 +63,7 @@ def _counted(batch: list[Record], count: Count, ctx: StageContext) -> Iterator[I
         if own not in both:
             yield Dropped(record, "no-answer")
             continue
-        meta = {
-            key: value for key, value in record.meta.items() if key not in map(tokens_key, ("completion", "instruct"))
-        }
+        meta = {key: value for key, value in record.meta.items() if key not in _KEYS}
         for form, text in both.items():
             if form != own:
                 meta[tokens_key(form)] = sizes[text] + ctx.settings.eos
