@@ -157,6 +157,15 @@ def test_short_bodies_in_a_long_template_stay(tmp_path: Path) -> None:
     out = dedup(chats, tmp_path)
     assert not out.dropped
     assert out.decision.notes["pairs_alike_by_template"] > 0
+    assert len({r.group or r.id for r in out.kept.values()}) == 100
+
+
+def test_many_versions_of_one_article_are_no_template(tmp_path: Path) -> None:
+    """Words changed here and there in 60 copies: the common text is frequent, yet the copies are copies."""
+    rng = random.Random(10)
+    out = dedup([doc(str(k), " ".join(edited(rng, LONG, 2))) for k in range(60)], tmp_path, cap="100%")
+    assert len(out.dropped) >= 45
+    assert len({r.group or r.id for r in out.kept.values()}) <= 10
 
 
 def test_the_cap_stops_the_build_with_figures_and_pairs_but_no_text(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Dedup(Stage):
     Settings = DedupSettings
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
-        """One row a record: identity, preference, content hash and its distinct shingles (8 bytes each)."""
+        """One row a record: identity, preference, content hash and its distinct shingles (12 bytes each)."""
         import numpy as np
         import pyarrow as pa
 
@@ -83,8 +83,8 @@ class Dedup(Stage):
                 columns["exact"].append(content_hash(_labelled_text(record) if labelled else record.text))
                 yield "" if labelled else record.text
 
-        shingles = shingle_sets(texts(), ctx.settings.ngram)
-        lists = pa.LargeListArray.from_arrays(pa.array(shingles.offsets), pa.array(shingles.values))
+        shingles, places = shingle_sets(texts(), ctx.settings.ngram)
+        offsets = pa.array(shingles.offsets)
         arrays = {
             "id": pa.array(columns["id"], pa.string()),
             "group": pa.array(columns["group"], pa.string()),
@@ -93,7 +93,8 @@ class Dedup(Stage):
             "words": pa.array(columns["words"], pa.int64()),
             "exact": pa.array(columns["exact"], pa.binary()),
             "shingles_n": pa.array(np.diff(shingles.offsets)),
-            "shingles": lists,
+            "shingles": pa.LargeListArray.from_arrays(offsets, pa.array(shingles.values)),
+            "places": pa.LargeListArray.from_arrays(offsets, pa.array(places)),
         }
         return pa.table(arrays)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpusforge.curate.clusters import candidate_pairs
 from corpusforge.curate.dedup_table import Candidates, take
-from corpusforge.curate.dedup_verify import overlap
+from corpusforge.curate.dedup_verify import PASSAGE, longest_passage, overlap
 from corpusforge.curate.shingles import Ragged
 from corpusforge.curate.sketch import Bands, Frequency, band_keys, choose_bands
 
@@ -92,7 +92,10 @@ def compare(
     numbers, joined = _joined(table.shingles(met))
     place = np.zeros(len(unique), np.int64)
     place[numbers] = np.arange(len(numbers))
-    result = overlap(place[pairs], joined, frequency, boilerplate)
+    common = frequency.above(joined.values, boilerplate)
+    places = _joined(table.shingles(met, "places"))[1].values.astype(np.uint32)
+    passages = longest_passage(common, joined, places) >= PASSAGE
+    result = overlap(place[pairs], joined, common, passages)
     near, linked = result.near(similarity, link), result.linked(similarity, link)
     notes["pairs_alike_by_template"] = int(((result.full >= similarity) & ~near).sum())
     return Pairs(pairs, result.full, near, linked, notes)

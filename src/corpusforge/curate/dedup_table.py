@@ -33,10 +33,12 @@ class Candidates:
     rows: pl.DataFrame
     groups: list[str]
 
-    def shingles(self, wanted: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], Ragged]]:
+    def shingles(
+        self, wanted: NDArray[np.bool_], column: str = "shingles"
+    ) -> Iterator[tuple[NDArray[np.int64], Ragged]]:
         """Shard by shard, the shingles of the records that `wanted` marks, with the numbers of these records.
 
-        One shard's shingles are in memory at a time (8 bytes for each).
+        `column` may be `places` instead: the word at which each shingle begins. One shard is in memory at a time.
         """
         import numpy as np
         import pyarrow.parquet as pq
@@ -49,9 +51,9 @@ class Candidates:
         for number, survey in enumerate(self.surveys):
             numbers = by_shard[bounds[number] : bounds[number + 1]]
             if len(numbers):
-                column = pq.read_table(survey.path, columns=["shingles"]).column(0).combine_chunks()
-                values = column.values.to_numpy()
-                offsets = column.offsets.to_numpy()
+                lists = pq.read_table(survey.path, columns=[column]).column(0).combine_chunks()
+                values = lists.values.to_numpy()
+                offsets = lists.offsets.to_numpy()
                 yield numbers, take(Ragged(values, offsets), row_of[numbers])
 
 

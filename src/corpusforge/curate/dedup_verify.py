@@ -11,49 +11,73 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from corpusforge.curate.shingles import Ragged
-    from corpusforge.curate.sketch import Frequency
 
-OWN_ENOUGH = 10
+PASSAGE = 12
 SHARED_ENOUGH = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """For each pair: Jaccard similarity of all shingles, and of those that are not boilerplate, and what they rest on.
+    """For each pair: Jaccard similarity of all shingles, of those that are not boilerplate, and what they rest on.
 
-    `own_least` is how many shingles beside boilerplate the poorer record has, `own_shared` how many both have; `plain`
-    says that neither record has any boilerplate.
+    `own_shared` is how many shingles beside boilerplate both records have; `passages` says that each has a passage of
+    its own, `plain` that neither has any boilerplate.
     """
 
     full: NDArray[np.float64]
     own: NDArray[np.float64]
-    own_least: NDArray[np.int64]
     own_shared: NDArray[np.int64]
+    passages: NDArray[np.bool_]
     plain: NDArray[np.bool_]
 
     def near(self, similarity: float, link: float) -> NDArray[np.bool_]:
         """Which pairs are near duplicates: alike as a whole, and not merely by the template that they share.
 
-        Two records that each have `OWN_ENOUGH` shingles of their own (more than two changed words make) must agree in
-        those as well, at `link` or more; otherwise a long greeting would make all chats one (Marin issue 6851).
+        Two records that each have a passage of their own must agree beside the boilerplate as well, at `link` or more;
+        otherwise a long greeting would make all chats one (Marin issue 6851). Words changed here and there are no
+        passage, or many versions of one article would pass as a template.
         """
-        distinct = (self.own < link) & (self.own_least >= OWN_ENOUGH) & ~self.plain
+        distinct = (self.own < link) & self.passages & ~self.plain
         return (self.full >= similarity) & ~distinct
 
     def linked(self, similarity: float, link: float) -> NDArray[np.bool_]:
-        """Which pairs must stay on one side of a split; boilerplate is a reason only where it is nearly everything."""
+        """Which pairs must stay on one side of a split; what boilerplate they share is no reason."""
         content = (self.own >= link) & (self.plain | (self.own_shared >= SHARED_ENOUGH))
-        return (self.full >= similarity) | content
+        return self.near(similarity, link) | content
 
 
-def overlap(pairs: NDArray[np.int64], shingles: Ragged, frequency: Frequency, limit: int) -> Overlap:
-    """Compare pairs of rows of `shingles`, shape (pairs, 2), ordered by their first column.
+def longest_passage(common: NDArray[np.bool_], shingles: Ragged, places: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """For each text the most shingles in a row that are not boilerplate (`common`); a passage of w words has w + n - 1.
 
-    A shingle in more than `limit` records counts as boilerplate.
+    `places` are the words at which the shingles begin.
     """
     import numpy as np
 
-    common = frequency.above(shingles.values, limit)
+    texts = len(shingles.offsets) - 1
+    text_of = np.repeat(np.arange(texts), np.diff(shingles.offsets))[~common]
+    place = places[~common].astype(np.int64)
+    order = np.lexsort((place, text_of))
+    text_of, place = text_of[order], place[order]
+    begins = np.ones(len(place), bool)
+    begins[1:] = (place[1:] != place[:-1] + 1) | (text_of[1:] != text_of[:-1])
+    starts = np.flatnonzero(begins)
+    longest = np.zeros(texts, np.int64)
+    np.maximum.at(longest, text_of[starts], np.diff(np.append(starts, len(place))))
+    return longest
+
+
+def overlap(
+    pairs: NDArray[np.int64],
+    shingles: Ragged,
+    common: NDArray[np.bool_],
+    passages: NDArray[np.bool_],
+) -> Overlap:
+    """Compare pairs of rows of `shingles`, shape (pairs, 2), ordered by their first column.
+
+    `common` marks the shingles that are boilerplate, `passages` the rows that have a passage without any.
+    """
+    import numpy as np
+
     commons = np.zeros(len(common) + 1, np.int64)
     np.cumsum(common, out=commons[1:])
     sizes = np.diff(shingles.offsets)
@@ -82,7 +106,7 @@ def overlap(pairs: NDArray[np.int64], shingles: Ragged, frequency: Frequency, li
     return Overlap(
         full=shared / np.maximum(either, 1),
         own=own_shared / np.maximum(own_either, 1),
-        own_least=np.minimum(left_own, right_own),
         own_shared=own_shared,
+        passages=passages[pairs[:, 0]] & passages[pairs[:, 1]],
         plain=(left_own == sizes[pairs[:, 0]]) & (right_own == sizes[pairs[:, 1]]),
     )

@@ -112,22 +112,29 @@ def ngrams(words: Words, n: int) -> tuple[Hashes, NDArray[np.int64]]:
     return mix(chained[whole]), words.text_of[:count][whole]
 
 
-def shingle_sets(texts: Iterable[str], n: int) -> Ragged:
-    """For each text its distinct word n-grams in ascending order; none for a text of fewer than `n` words."""
+def shingle_sets(texts: Iterable[str], n: int) -> tuple[Ragged, NDArray[np.uint32]]:
+    """For each text its distinct word n-grams in ascending order; none for a text of fewer than `n` words.
+
+    Beside each n-gram stands the word at which it first begins, counted from 0 within its text.
+    """
     import numpy as np
 
     parts: list[Hashes] = []
+    places: list[NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
     sizes: list[NDArray[np.int64]] = []
     for batch in batches(texts):
         hashes, text_of = ngrams(word_hashes(batch), n)
         bounds = np.searchsorted(text_of, np.arange(len(batch) + 1))
         for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            parts.append(np.unique(hashes[begin:end]))
+            values, first = np.unique(hashes[begin:end], return_index=True)
+            parts.append(values)
+            places.append(first.astype(np.uint32))
         sizes.append(np.array([len(part) for part in parts[len(parts) - len(batch) :]], np.int64))
     offsets = np.zeros(sum(len(size) for size in sizes) + 1, np.int64)
     if sizes:
         np.cumsum(np.concatenate(sizes), out=offsets[1:])
-    return Ragged(np.concatenate(parts) if parts else np.zeros(0, np.uint64), offsets)
+    values = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+    return Ragged(values, offsets), np.concatenate(places)
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:

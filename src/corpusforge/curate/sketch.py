@@ -103,29 +103,33 @@ def _probe_table() -> tuple[NDArray[np.int64], Hashes]:
 
 
 class Frequency:
-    """In how many records each shingle occurs, in a table of counters of bounded size (at most 512 MiB).
+    """In how many records each shingle occurs: a count-min sketch (Cormode and Muthukrishnan 2005) of bounded size.
 
-    Two shingles may share a counter; the table has eight counters for each shingle as long as it can.
+    Each shingle has two counters in one table of at most 512 MiB, eight times as large as there are shingles while it
+    can be. Only a shingle that shares both with frequent ones is taken for frequent.
     """
 
     def __init__(self, shingles: int) -> None:
         import numpy as np
 
-        self._bits = min(27, max(16, (8 * shingles).bit_length()))
+        self._bits = min(27, max(20, (8 * shingles).bit_length()))
         self._counts = np.zeros(1 << self._bits, np.uint32)
 
     def add(self, values: Hashes) -> None:
         """Count each of these shingles once more."""
         import numpy as np
 
-        np.add.at(self._counts, self._slots(values), np.uint32(1))
+        for slots in self._slots(values):
+            np.add.at(self._counts, slots, np.uint32(1))
 
     def above(self, values: Hashes, limit: int) -> NDArray[np.bool_]:
         """Which of these shingles occur in more than `limit` records."""
-        return self._counts[self._slots(values)] > limit
+        first, second = self._slots(values)
+        return (self._counts[first] > limit) & (self._counts[second] > limit)
 
-    def _slots(self, values: Hashes) -> Hashes:
+    def _slots(self, values: Hashes) -> tuple[Hashes, Hashes]:
         import numpy as np
 
-        # Other bits than those of the sketch's bins, or the first bins would decide which shingles collide.
-        return (mix(values) >> np.uint64(64 - self._bits)).astype(np.uint64)
+        # Mixed once more: the sketch's bins are cut from the top bits, and collisions should not follow them.
+        mixed = mix(values)
+        return mixed >> np.uint64(64 - self._bits), mixed & np.uint64((1 << self._bits) - 1)
