@@ -201,11 +201,10 @@ def test_a_question_with_two_answers_in_the_corpus_is_asked_nowhere(tmp_path: Pa
     """Two truths for one question teach a model to contradict itself."""
     first = page("# Acme\n\n## When do you open?\n\nWe open at nine on working days.", key="x")
     second = page("# Acme\n\n## When do you open?\n\nWe open at ten on all days.", key="y")
-    rows, _, _ = run(QA, {"kb-00000": [first], "kb-00001": [second]}, tmp_path)
-    asked = [row.meta["question"] for shard in rows.values() for row in shard]
-    assert not any("open" in question.lower() and question.endswith("open?") for question in asked)
-    phrased = {row.meta["question"] for row in [*rows["kb-00000"], *rows["kb-00001"]]}
-    assert len(phrased) == len([*rows["kb-00000"], *rows["kb-00001"]])
+    rows, dropped, contexts = run(QA, {"kb-00000": [first], "kb-00001": [second]}, tmp_path)
+    assert not [row for shard in rows.values() for row in shard]
+    assert [items[0].reason for items in dropped.values()] == ["only-repeated-questions"] * 2
+    assert contexts["kb-00000"].counts["kb"] == {"ambiguous-question": 1}
 
 
 def test_of_equal_rows_the_held_out_one_stays(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class MCQ(Stage):
         """The items that this shard could make: hashes of their questions, and their answers as values to draw from."""
         return offers_table(
             Offer(
-                asked(row, pair.question, gold, record.side),
+                asked(row, pair.ask.key, gold, record.side),
                 form(record, pair, gold), pair.slot, gold, record.group, topic(record),
             )
             for record in records

@@ -46,7 +46,7 @@ class QA(Stage):
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
         """The hashes of every question and answer that this shard would make."""
         return questions_table(
-            asked(identity, pair.question, pair.answer, record.side)
+            asked(identity, pair.ask.key, pair.answer, record.side)
             for record in records
             for identity, pair in self._rows(record, ctx)
         )

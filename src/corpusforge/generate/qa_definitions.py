@@ -67,7 +67,7 @@ def _marked(text: str, start: int, end: int) -> Entry | None:
     match = _MARKED.match(text, start, end) or _ABOVE.match(text, start, end) or _PLAIN.match(text, start, end)
     if match is None:
         return None
-    return Entry(match.span(1), _cut(text, match.end(), end))
+    return Entry(_unmarked(text, *match.span(1)), _cut(text, match.end(), end))
 
 
 def _under(text: str, block: Block) -> Entry | None:
@@ -81,7 +81,7 @@ def _bold_paragraph(text: str, block: Block) -> Entry | None:
     match = _MARKED.match(text, block.start, block.end)
     if match is None or not re.search(r"[:–—-]\s*$|:\*\*", match[0]):
         return None
-    return Entry(match.span(1), _cut(text, match.end(), block.end))
+    return Entry(_unmarked(text, *match.span(1)), _cut(text, match.end(), block.end))
 
 
 def _defining_sentence(text: str, block: Block) -> Entry | None:
@@ -90,6 +90,13 @@ def _defining_sentence(text: str, block: Block) -> Entry | None:
         return None
     first, end = next(sentences(text, block.start, block.end))
     return Entry(match.span(1), (first, end), sentence=True)
+
+
+def _unmarked(text: str, start: int, end: int) -> tuple[int, int]:
+    # The term alone: emphasis, code marks and a colon inside them are not part of it.
+    while end - start > 2 and text[start] in "*_`" and text[end - 1] == text[start]:
+        start, end = start + 1, end - 1
+    return (start, end - 1) if text[end - 1] == ":" else (start, end)
 
 
 def _cut(text: str, start: int, end: int) -> tuple[int, int]:
@@ -148,7 +155,7 @@ def _pairs(page: Page, section: Section, block: Block, entries: list[Entry], tit
         if len(entries) >= 3 and not _names(definitions[at], normal[at]) and len(definitions[at]) <= 240:
             question = ask(page, "term", start, title=title, definition=definitions[at])
             yield Pair(
-                "term", "term", question, terms[at], (entry.term,), section.index, "term", other_terms
+                "term", "term", question, text[slice(*entry.term)], (entry.term,), section.index, "term", other_terms
             )  # fmt: skip
 
 

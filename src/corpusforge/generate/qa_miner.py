@@ -40,7 +40,7 @@ def mine(record: Record) -> list[Pair]:
     by_question: dict[str, Pair] = {}
     ambiguous: set[str] = set()
     for pair in found:
-        key = normalised(pair.question)
+        key = pair.ask.key
         if key in by_question and normalised(by_question[key].answer) != normalised(pair.answer):
             ambiguous.add(key)
         by_question.setdefault(key, pair)
@@ -56,13 +56,13 @@ def choose(record: Record, pairs: Sequence[Pair], per_passage: int, per_record: 
     chosen = [pair for index in sorted(by_section) for pair in _turns(record, by_section[index])[:per_passage]]
     if len(chosen) > per_record:
         chosen = _turns(record, chosen)[:per_record]
-    return sorted(chosen, key=lambda pair: (pair.start, pair.template, pair.question))
+    return sorted(chosen, key=lambda pair: (pair.start, pair.template, pair.ask.key))
 
 
 def _turns(record: Record, pairs: Sequence[Pair]) -> list[Pair]:
     ordered = sorted(
         pairs,
-        key=lambda pair: (_RANK[pair.family], pick(1 << 32, record.id, pair.template, str(pair.start)), pair.question),
+        key=lambda pair: (_RANK[pair.family], pick(1 << 32, record.id, pair.template, str(pair.start)), pair.ask.key),
     )
     taken: dict[str, int] = {}
     turns: list[tuple[int, int, Pair]] = []

@@ -6,11 +6,32 @@ from dataclasses import dataclass
 
 from corpusforge.generate.page import Page
 from corpusforge.generate.phrasings import templates
+from corpusforge.generate.sentences import normalised
 
 PRIORITY = (
     "gold", "faq", "chat", "steps", "how", "command", "definition", "what", "entry", "cell", "next-step", "condition",
     "going-about", "about", "term",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question before it is worded: its template, what fills the slots, and the seed that chooses the wording."""
+
+    template: str
+    seed: str
+    slots: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """The question in one of its template's wordings."""
+        question = templates("qa")[self.template].phrase(self.seed, **dict(self.slots))
+        return question[:1].upper() + question[1:]
+
+    @property
+    def key(self) -> str:
+        """What is asked, whatever the wording: two questions with the same key must have the same answer."""
+        return normalised(" ".join([self.template.removesuffix("-titled"), *(value for _, value in self.slots)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +46,7 @@ class Pair:
 
     template: str
     family: str
-    question: str
+    ask: Ask
     answer: str
     spans: tuple[tuple[int, int], ...]
     section: int
@@ -33,12 +54,16 @@ class Pair:
     siblings: tuple[str, ...] = ()
 
     @property
+    def question(self) -> str:
+        """The question as it is put."""
+        return self.ask.text
+
+    @property
     def start(self) -> int:
         """Where the evidence starts; with template and question it tells pairs of one record apart."""
         return self.spans[0][0]
 
 
-def ask(page: Page, template: str, start: int, **slots: str) -> str:
-    """A question from one of the template's phrasings, always the same one for the same place of the same record."""
-    question = templates("qa")[template].phrase(f"{page.record.id}:{start}", **slots)
-    return question[:1].upper() + question[1:]
+def ask(page: Page, template: str, start: int, **slots: str) -> Ask:
+    """A question whose wording is always the same one for the same place of the same record."""
+    return Ask(template, f"{page.record.id}:{start}", tuple(sorted(slots.items())))

@@ -25,8 +25,8 @@ class Asked:
 
 
 def asked(row: str, question: str, answer: str, side: str) -> Asked:
-    """The survey's view of a row."""
-    return Asked(row, stable_hash(normalised(question)), stable_hash(normalised(answer)), side == "holdout")
+    """The survey's view of a row; `question` is its key, which does not depend on the wording."""
+    return Asked(row, stable_hash(question), stable_hash(normalised(answer)), side == "holdout")
 
 
 def questions_table(rows: Iterable[Asked]) -> pa.Table:
