@@ -128,7 +128,7 @@ def test_benchmark_files_that_cannot_be_used_are_errors(tmp_path: Path) -> None:
         clean([doc("a", "text")], tmp_path / "s", against=[str(tmp_path / "gone.txt")])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 25))
 def test_laws_conserved_order_free_idempotent_and_no_shared_run_left(seed: int, size: int) -> None:
     """Afterwards no training record shares 13 words in a row with the hold-out, checked by brute force."""

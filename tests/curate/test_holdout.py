@@ -122,7 +122,7 @@ def test_the_proof_names_groups_and_parents_on_both_sides() -> None:
     assert side_violations([("q5", "x", ("gone",), "train")]) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 60), st.sampled_from(["2%", "10%", "40%"]))
 def test_no_lineage_graph_leaks(seed: int, size: int, share: str) -> None:
     """Random groups, duplicate clusters over sources, split pieces and synthetic children: nothing on both sides."""

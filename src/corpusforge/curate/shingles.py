@@ -119,22 +119,20 @@ def shingle_sets(texts: Iterable[str], n: int) -> tuple[Ragged, NDArray[np.uint3
     """
     import numpy as np
 
-    parts: list[Hashes] = []
+    parts: list[Hashes] = [np.zeros(0, np.uint64)]
     places: list[NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
-    sizes: list[NDArray[np.int64]] = []
+    sizes: list[NDArray[np.int64]] = [np.zeros(1, np.int64)]
     for batch in batches(texts):
         hashes, text_of = ngrams(word_hashes(batch), n)
-        bounds = np.searchsorted(text_of, np.arange(len(batch) + 1))
-        for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            values, first = np.unique(hashes[begin:end], return_index=True)
-            parts.append(values)
-            places.append(first.astype(np.uint32))
-        sizes.append(np.array([len(part) for part in parts[len(parts) - len(batch) :]], np.int64))
-    offsets = np.zeros(sum(len(size) for size in sizes) + 1, np.int64)
-    if sizes:
-        np.cumsum(np.concatenate(sizes), out=offsets[1:])
-    values = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
-    return Ragged(values, offsets), np.concatenate(places)
+        starts = np.searchsorted(text_of, np.arange(len(batch)))
+        order = np.lexsort((hashes, text_of))
+        hashes, text_of = hashes[order], text_of[order]
+        first = np.ones(len(hashes), bool)
+        first[1:] = (hashes[1:] != hashes[:-1]) | (text_of[1:] != text_of[:-1])
+        parts.append(hashes[first])
+        places.append((order - starts[text_of])[first].astype(np.uint32))
+        sizes.append(np.bincount(text_of[first], minlength=len(batch)))
+    return Ragged(np.concatenate(parts), np.cumsum(np.concatenate(sizes))), np.concatenate(places)
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
