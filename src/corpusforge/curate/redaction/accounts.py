@@ -53,7 +53,7 @@ def _identifier(text: str, start: int, end: int) -> bool:
 def _bare_number(text: str, start: int, end: int) -> bool:
     digits = _digits(text[start:end])
     plain_count = digits == text[start:end].strip() and (digits[:2] in ("19", "20") and len(digits) == 4)
-    return len(digits) >= 4 and not plain_count and not digits.endswith("00")
+    return len(digits) >= 3 and not plain_count and not digits.endswith("00")
 
 
 _IS = (
@@ -65,39 +65,42 @@ _VALUE = r"(?P<v>(?=[A-Z0-9_/-]*\d)[A-Z0-9](?:[A-Z0-9]|[-_/](?=[A-Z0-9])){2,30})
 
 def _cue(kind: str, name: str, words: str, needs: tuple[str, ...], score: float = 0.7) -> Rule:
     # A cue needs a word such as `number` or `#` after it, or stands right before the value: `order A-1234`.
-    return Rule(kind, name, r"\b(?:" + words + r")" + _IS + _VALUE, score, needs, digit=True, check=_identifier)
+    return Rule(kind, name, r"\b(?:" + words + r")" + _IS + _VALUE, score, needs, digits=3, check=_identifier)
 
 
 ACCOUNTS: tuple[Rule, ...] = (
-    Rule("CREDIT_CARD", "card-luhn", r"(?<![\w.-])\d(?:[ .-]?\d){11,18}(?!\w)(?![.-]\d)", 1.0, digit=True, check=_card),
+    Rule("CREDIT_CARD", "card-luhn", r"(?<![\w.-])\d(?:[ .-]?\d){11,18}(?!\w)(?![.-]\d)", 1.0, digits=12, check=_card),
     Rule("CREDIT_CARD", "card-cue",
          r"\b(?:card|visa|master ?card|amex|debit|credit|maestro|discover)\b[^\d\n<>]{0,30}?(?P<v>\d"
          r"(?:[ .-]?\d){11,18})(?!\w)", 0.7,
-         ("card", "visa", "master", "amex", "debit", "credit", "maestro", "discover"), digit=True, check=_card_length),
+         ("card", "visa", "master", "amex", "debit", "credit", "maestro", "discover"), digits=12, check=_card_length),
     Rule("CREDIT_CARD", "card-last-digits",
          r"\bcard\b[^\d\n<>]{0,40}?(?:ending|ends|last (?:four|4)(?: digits)?)(?:[ ](?:in|with|is|are|of))*[ :]+"
          r"(?P<v>\d{4})\b", 0.7,
-         ("card",), digit=True),
+         ("card",), digits=4),
     Rule("US_SSN", "ssn-cue", r"\b(?:ssn|ss\#|social(?: security)?(?: (?:number|no|num))?|sin)\b[^\d\n<>]{0,24}?"
          r"(?P<v>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{4})(?![\w-])", 0.8,
-         ("ssn", "ss#", "social", "sin"), digit=True),
+         ("ssn", "ss#", "social", "sin"), digits=4),
     Rule("NATIONAL_ID", "national-id-cue",
          r"\b(?:passport|driv(?:er'?s?|ing)[ ]licen[cs]e|licen[cs]e[ ]plate|national[ ](?:id|identity|insurance)"
          r"|nhs|tax[ ](?:id|file)|taxpayer|itin|nino"
          r"|aadhaar|pan[ ]card|nric|voter[ ]id|residence[ ]permit|medicare|insurance[ ]card)" + _IS
          + r"(?P<v>(?=(?:[ -]?[A-Z0-9]){0,14}\d)[A-Z0-9](?:[ -]?(?=[A-Z0-9]*\d)[A-Z0-9]+){0,6})(?!\w)", 0.7,
-         ("passport", "licen", "national", "nhs", "tax", "itin", "nino", "aadhaar", "pan card", "nric", "voter", "permit",
-          "medicare", "insurance card"), digit=True, check=_identifier),
+         ("passport", "licen", "national", "nhs", "tax", "itin", "nino", "aadhaar", "pan card", "nric", "voter",
+          "permit", "medicare", "insurance card"), digits=3, check=_identifier),
     _cue("ORDER_ID", "order-cue", r"order|purchase|booking|reservation|confirmation|itinerary|pnr|tracking"
-    r"|invoice|shipment|parcel|transaction",
+         r"|invoice|shipment|parcel|transaction",
          ("order", "purchase", "booking", "reservation", "confirmation", "itinerary", "pnr", "tracking", "invoice",
           "shipment", "parcel", "transaction")),
     _cue("CUSTOMER_ID", "customer-cue", r"(?:customer|client|member(?:ship)?|patient|employee|student|subscriber"
-    r"|loyalty|frequent flyer|policy|claim)(?:[ ]?id)?",
-         ("customer", "client", "member", "patient", "employee", "student", "subscriber", "loyalty", "flyer", "policy", "claim")),
-    _cue("ACCOUNT_NUMBER", "account-cue", r"(?:account|acct|a/c|routing|sort[ ]code|iban|swift)", ("account", "acct", "a/c", "routing", "sort code", "iban", "swift")),
-    _cue("TICKET_ID", "ticket-cue", r"ticket|case|incident|service[ ]request|complaint", ("ticket", "case", "incident", "request", "complaint")),
-    Rule("ACCOUNT_NUMBER", "bare-number", r"\A\s*(?P<v>\#?[A-Z]{0,4}[ -]?\d(?:[ -]?\d){3,18})\s*[.!]?\s*\Z",
-         0.5, digit=True,
-         check=_bare_number, chat_only=True),
+         r"|loyalty|frequent flyer|policy|claim)(?:[ ]?id)?",
+         ("customer", "client", "member", "patient", "employee", "student", "subscriber", "loyalty", "flyer",
+          "policy", "claim")),
+    _cue("ACCOUNT_NUMBER", "account-cue", r"(?:account|acct|a/c|routing|sort[ ]code|iban|swift)",
+         ("account", "acct", "a/c", "routing", "sort code", "iban", "swift")),
+    _cue("TICKET_ID", "ticket-cue", r"ticket|case|incident|service[ ]request|complaint",
+         ("ticket", "case", "incident", "request", "complaint")),
+    Rule("ACCOUNT_NUMBER", "bare-number",
+         r"\A\s*(?P<v>\#?[A-Z]{0,4}[ -]?\d(?:[ -]?\d){3,18}|(?=[A-Z]*\d)[A-Z0-9]{6,20})\s*[.!]?\s*\Z",
+         0.5, digits=3, check=_bare_number, chat_only=True),
 )  # fmt: skip

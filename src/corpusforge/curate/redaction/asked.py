@@ -8,14 +8,19 @@ from corpusforge.curate.redaction.contacts import DATE
 from corpusforge.curate.redaction.findings import Finding
 from corpusforge.curate.redaction.words import COMMON
 
+# Characters; what is longer is no plain answer to a question for one's name or number.
+LONGEST_ANSWER = 160
 _YOUR = r"\b(?:your|the|provide|full|first|last|share|confirm|have|verify|need|with)\b[^.!\n]{0,60}?"
 _QUESTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
     ("STREET_ADDRESS", re.compile(_YOUR + r"\b(?:street |home |billing |shipping |mailing |delivery )?address\b", re.I),
      re.compile(r"\#?\d{1,6}[^\n]{4,120}|[^\n]{3,80}\b\d{5}(?:-\d{4})?")),
-    ("DATE_OF_BIRTH", re.compile(_YOUR + r"\b(?:date of birth|birth ?(?:day|date)|dob)\b", re.I), re.compile(DATE, re.I)),
-    ("SECRET", re.compile(_YOUR + r"\b(?:password|passcode|pin|security (?:code|answer|question)|cvv)\b", re.I), re.compile(r"\S{3,60}")),
+    ("DATE_OF_BIRTH", re.compile(_YOUR + r"\b(?:date of birth|birth ?(?:day|date)|dob)\b", re.I),
+     re.compile(DATE, re.I)),
+    ("SECRET", re.compile(_YOUR + r"\b(?:password|passcode|pin|security (?:code|answer|question)|cvv)\b", re.I),
+     re.compile(r"\S{3,60}")),
     ("USERNAME", re.compile(_YOUR + r"\b(?:user ?name|login|user ?id|e-?mail)\b", re.I), re.compile(r"[\w.@+-]{4,60}")),
-    ("PHONE_NUMBER", re.compile(_YOUR + r"\b(?:phone|mobile|cell|contact|telephone)\b", re.I), re.compile(r"\+?[\d ().-]{6,20}\d")),
+    ("PHONE_NUMBER", re.compile(_YOUR + r"\b(?:phone|mobile|cell|contact|telephone)\b", re.I),
+     re.compile(r"\+?[\d ().-]{6,20}\d")),
     ("ACCOUNT_NUMBER",
      re.compile(_YOUR + r"\b(?:number|id|ssn|social security|zip|account|order|confirmation|reference|policy"
      r"|claim|code|digits)\b", re.I),
@@ -31,7 +36,12 @@ _QUESTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
 def answered(question: str, answer: str) -> Finding | None:
     """What the whole of a short answer is, if the turn before asked for personal data."""
     reply = answer.strip().rstrip(".!")
-    if not reply or len(reply) > 160 or "?" in reply or ("?" not in question and "please" not in question.casefold()):
+    if (
+        not reply
+        or len(reply) > LONGEST_ANSWER
+        or "?" in reply
+        or ("?" not in question and "please" not in question.casefold())
+    ):
         return None
     for kind, asks, form in _QUESTIONS:
         if not asks.search(question):

@@ -78,7 +78,7 @@ CONTACTS: tuple[Rule, ...] = (
          r"(?:\.[a-z0-9-]+)*\.[a-z]{2,10}\b",
          0.8, ("&#", "&commat", "%40", " @ ", "\uff20")),
     Rule("HOSTMASK", "nick-mask",
-         r"(?<![^\s\[(<*])[^\s!@\[\](),]{1,40}![~^+=-]?[^\s!@\[\](),]{1,30}@[^\s\])>,]{2,120}", 0.9, ("@",)),
+         r"(?<![^\s\[(<*\"'])[^\s!@\[\](),\"']{1,40}![~^+=-]?[^\s!@\[\](),]{1,30}@[^\s\])>,]{2,120}", 0.9, ("@",)),
     Rule("HOSTMASK", "ident-mask", r"(?<![\w!@~])[~^][\w.-]{1,30}@[\w.:/-]{2,120}", 0.9, ("@",)),
     Rule("HOSTMASK", "user-at-host",
          r"(?<![\w.@/:+-])(?P<v>[a-z_][\w.+-]{0,40}@(?!(?:github|gitlab|bitbucket)\.)[a-z0-9](?:[\w-]*\.)+"
@@ -92,20 +92,21 @@ CONTACTS: tuple[Rule, ...] = (
     Rule("IP_ADDRESS", "ip-in-host",
          r"(?<![\w.-])(?:[a-z][a-z0-9]*[.-]){0,4}\d{1,3}[.-]\d{1,3}[.-]\d{1,3}[.-]\d{1,3}"
          r"(?:[.-][a-z0-9-]*[a-z][a-z0-9-]*)+\.(?:[a-z0-9-]+\.)*[a-z]{2,6}\b",
-         0.6, (".",), digit=True),
+         0.6, (".",), digits=4),
     Rule("PHONE_NUMBER", "phone-cue",
          r"\b(?:phone|mobile|cell(?:phone)?|tel(?:ephone)?|fax|whatsapp|landline|call(?:ing)?|text|reach|contact"
          r"|dial|ring)\b"
          r"[^\d\n<>]{0,32}?(?P<v>[+(]{0,2}\d[\d ().\-/]{5,20}\d)(?![\d-])", 0.6,
-         ("phone", "mobile", "cell", "tel", "fax", "whatsapp", "landline", "call", "text", "reach", "contact", "dial", "ring"),
-         digit=True, check=_enough_digits),
+         ("phone", "mobile", "cell", "tel", "fax", "whatsapp", "landline", "call", "text",
+          "reach", "contact", "dial", "ring"),
+         digits=7, check=_enough_digits),
     Rule("PHONE_NUMBER", "phone-nanp",
          r"(?<![\w.+/=:-])(?P<v>(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\)[ .-]?|[2-9]\d{2}([ .-]))[2-9]\d{2}(?(2)\2"
          r"|[ .-])\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?)(?![\w/-])(?!\.\d)",
-         0.6, digit=True),
+         0.6, digits=10),
     Rule("PHONE_NUMBER", "phone-international", r"(?<![\w.+/=])(?P<v>(?:\+|00)[ ]?[1-9]\d{0,2}[ .(-]{0,2}\d"
          r"(?:[ ().-]{0,2}\d){5,13})(?!\w)",
-         0.5, ("+", "00"), digit=True, check=_enough_digits),
+         0.5, ("+", "00"), digits=7, check=_enough_digits),
     Rule("USERNAME", "at-handle", r"(?<![\w@./:!~=-])@[a-z_]\w{2,30}\b(?![(.]\w)", 0.6,
          ("@",), check=_handle, chat_only=True),
     Rule("USERNAME", "username-cue",
@@ -122,22 +123,22 @@ CONTACTS: tuple[Rule, ...] = (
          r"(?:-\d{1,5})?,?[ ]+(?:[NSEW]{1,2}\.?[ ]+|(?:North|South|East|West)[ ]+)?"
          r"(?:(?:[A-Z][\w'.-]*|\d{1,3}(?:st|nd|rd|th))[ ]+){1,4}" + _SUFFIX + r"\b\.?(?:[ ][NSEW]{1,2}\b)?" + _UNIT
          + r"?(?:" + _STATE + r"|" + _UK + r")?",
-         0.7, digit=True, cased=True),
+         0.7, digits=1, cased=True),
     Rule("STREET_ADDRESS", "po-box", r"\bP\.?[ ]?O\.?[ ]?Box[ ]\d{1,7}(?:,?[ ]"
          r"(?:[A-Z][\w.'-]+[ ,]+){1,3}[A-Z]{2}[ ]\d{5})?", 0.7,
-         ("box",), digit=True),
+         ("box",), digits=1),
     Rule("STREET_ADDRESS", "city-state-zip", r"\b(?:[A-Z][a-z.'-]+[ ]){0,2}[A-Z][a-z.'-]+,[ ]*[A-Z]{2}[ ]+\d{5}"
-         r"(?:-\d{4})?\b", 0.6, digit=True, cased=True),
+         r"(?:-\d{4})?\b", 0.6, digits=5, cased=True),
     Rule("STREET_ADDRESS", "uk-postcode-cue", r"\b(?:postcode|post code|zip(?: ?code)?|postal code)"
          r"(?:[ ]is)?[ :]+(?P<v>" + _POSTCODE + r"|\d{5}(?:-\d{4})?)\b", 0.7,
-         ("post", "zip"), digit=True),
+         ("post", "zip"), digits=2),
     Rule("STREET_ADDRESS", "address-cue",
          r"\b(?:address(?:[ ]is)?|live[sd]?[ ](?:at|on)|reside[sd]?[ ]at|ship(?:ped)?[ ](?:it[ ])?to|deliver"
          r"(?:ed)?[ ](?:it[ ])?to|moved[ ]to)[ :]+"
          r"(?P<v>\#?\d{1,6}[a-z]?[ ,]+(?:[\w'.-]+[ ,]+){0,5}?" + _SUFFIX + r"\b\.?" + _UNIT
          + r"?(?:[ ,]+[a-z][\w.'-]+){0,3}?(?:[ ,]+\d{5}(?:-\d{4})?)?)(?=[\s,.;!?]|$)",
-         0.7, ("address", "live", "reside", "ship", "deliver", "moved"), digit=True),
+         0.7, ("address", "live", "reside", "ship", "deliver", "moved"), digits=1),
     Rule("DATE_OF_BIRTH", "birth-cue", r"(?:\bdate of birth|\bd\.?o\.?b\b\.?|\bborn(?: on)?|\bbirth ?(?:day"
          r"|date))[^\d\n<>]{0,20}?(?P<v>" + DATE + r")(?![\w/])", 0.8,
-         ("birth", "dob", "d.o.b", "born"), digit=True),
+         ("birth", "dob", "d.o.b", "born"), digits=2),
 )  # fmt: skip

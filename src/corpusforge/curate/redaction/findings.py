@@ -9,6 +9,9 @@ from corpusforge.curate.redaction.kinds import PLACEHOLDER
 
 NER = "ner"
 _SOFT = frozenset({NER, "given-name"})
+_PAIRS = dict(zip("([{)]}", ")]}([{", strict=True))
+# Punctuation that ends the sentence rather than the value. A password may well end in one.
+_LOOSE_ENDS = {"URL": ".,;:!?\"'", "HOSTMASK": ".,;:!?\"'", "PHONE_NUMBER": ".,;:-"}
 
 
 class RedactionFailed(Exception):
@@ -46,7 +49,7 @@ def disjoint(text: str, findings: Iterable[Finding], protected: Sequence[tuple[i
     kept: list[Finding] = []
     for finding in ranked:
         for start, end in _outside(finding.start, finding.end, taken):
-            piece = _trimmed(text, start, end)
+            piece = _trimmed(text, start, end, _LOOSE_ENDS.get(finding.kind, ""))
             if piece:
                 kept.append(replace(finding, start=piece[0], end=piece[1]))
                 taken.append(piece)
@@ -69,13 +72,28 @@ def _outside(start: int, end: int, taken: Sequence[tuple[int, int]]) -> list[tup
     return free
 
 
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """[start, end) without white space at its ends, or None if no letter or digit is left."""
-    while start < end and text[start].isspace():
+def _trimmed(text: str, start: int, end: int, loose: str) -> tuple[int, int] | None:
+    """[start, end) without white space at its ends, brackets that it does not close and `loose` punctuation at its end;
+    None if no letter or digit is left.
+    """
+    # A neighbour beyond ASCII may be an accent on the last character: then that one stays.
+    while start < end and _opens(text, start, end) and text[start + 1 : start + 2].isascii():
         start += 1
-    while end > start and text[end - 1].isspace():
+    while end > start and _closes(text, start, end, loose) and text[end : end + 1].isascii():
         end -= 1
     return (start, end) if any(character.isalnum() for character in text[start:end]) else None
+
+
+def _opens(text: str, start: int, end: int) -> bool:
+    first = text[start]
+    return first.isspace() or (first in "([{" and text.find(_PAIRS[first], start, end) < 0)
+
+
+def _closes(text: str, start: int, end: int, loose: str) -> bool:
+    last = text[end - 1]
+    if last in ")]}":
+        return bool(loose) and text.find(_PAIRS[last], start, end) < 0
+    return last.isspace() or last in loose
 
 
 def snapped(text: str, finding: Finding) -> Finding:

@@ -40,6 +40,7 @@ class Layout:
                 head = start - len(speaker(message)) - 2
                 self.speakers.append(Unit(message.name, _inside(record, head, head + len(message.name))))
                 self.parts.append(Unit(message.content, _inside(record, start, start + len(message.content))))
+        self._places = {id(unit): place for place, unit in enumerate(self.parts)}
         meta = {key: value for key, value in record.meta.items() if not (names and key == "handles")}
         self._meta_units: list[Unit] = []
         self.labelled_units: list[tuple[Unit, str]] = []
@@ -69,9 +70,11 @@ class Layout:
         """The turn before a turn, if somebody else said it."""
         messages = self._record.messages
         place = self._places.get(id(unit), 0)
-        if not messages or not place or speaker(messages[place]) == speaker(messages[place - 1]):
+        if not messages or not place:
             return None
-        return self.parts[place - 1].text(ledger)
+        before = messages[place - 1]
+        asks = "?" in before.content or "please" in before.content.casefold()
+        return self.parts[place - 1].text(ledger) if asks and speaker(before) != speaker(messages[place]) else None
 
     def near(self, changed: list[Unit]) -> list[Unit]:
         """The changed units and the turns after them, whose question has changed."""
@@ -81,12 +84,6 @@ class Layout:
                 id(after) for before, after in zip(self.parts, self.parts[1:], strict=False) if id(before) in wanted
             }
         return [unit for unit in self.texts if id(unit) in wanted]
-
-    @property
-    def _places(self) -> dict[int, int]:
-        if not hasattr(self, "_place_of"):
-            self._place_of = {id(unit): place for place, unit in enumerate(self.parts)}
-        return self._place_of
 
     def rebuilt(self, ledger: Ledger) -> Record:
         """The record with the units' texts and spans."""

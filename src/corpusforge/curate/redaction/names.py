@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from corpusforge.curate.redaction.findings import Finding
-from corpusforge.curate.redaction.rules import Rule, matches
+from corpusforge.curate.redaction.rules import Rule, run
 from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, GIVEN
 
 _CAP = r"(?:\p{Lu}[\p{L}\p{M}]*(?:['’-]\p{L}[\p{L}\p{M}]*)*)"
@@ -35,7 +35,9 @@ _STRONG = (
     Rule("PERSON", "called", r"(?i:\b(?:I am|I'm|he is|she is|he's|she's)[ ]+(?:called|named)[ ]+)(?P<v>" + _ANY
          + r")", 0.8,
          ("called", "named")),
-    Rule("PERSON", "title", r"\b" + _TITLE + r"\b\.?[ ]+(?P<v>" + _FULL + r")", 0.8),
+    Rule("PERSON", "title", r"\b" + _TITLE + r"\b\.?[ ]+(?P<v>" + _FULL + r")", 0.8,
+         ("mr", "ms ", "ms.", "miss ", "mx ", "dr ", "dr.", "prof", "doctor ", "judge ", "senator ", "captain ",
+          "herr ", "frau ", "monsieur ", "madame ", "mme", "señor", "senor")),
     Rule("PERSON", "name-before-email", r"(?P<v>" + _TWO + r")(?=[ ]*(?:<[^<>\s@]{1,60}@|\([^()\s@]{1,60}@))", 0.8,
          ("@",)),
     Rule("PERSON", "attributed",
@@ -56,7 +58,8 @@ _WEAK = (
     Rule("PERSON", "met", r"(?i:\b(?:sp[eo]aking|spoke|speak|talk(?:ing|ed)?|chat(?:ting|ted)?|met|meet|contact"
          r"(?:ed)?|ask(?:ed)?|email(?:ed)?|call(?:ed)?|behalf|married|invited?)[ ]+(?:(?:to|with|for|of)[ ]+)?)"
          r"(?P<v>" + _FULL + r")",
-         0.5, ("speak", "spoke", "talk", "chat", "met", "meet", "contact", "ask", "mail", "call", "behalf", "married", "invite")),
+         0.5, ("speak", "spoke", "talk", "chat", "met", "meet", "contact", "ask", "mail", "call", "behalf",
+          "married", "invite")),
     Rule("PERSON", "mail-header",
          r"^(?:>[ ]?)*(?:From|To|Cc|Bcc|Sender|Reply-To|Author|Signed-off-by)[ ]?:[ ]*\"?(?P<v>" + _TWO + r")", 0.7,
          ("from", "to", "cc", "sender", "author", "signed")),
@@ -73,36 +76,31 @@ SIGN_OFF = Rule(
     r"(?:^|\n)[ \t]*(?i:(?:(?:kind|best|warm|many|with)[ ])*(?:regards|thanks|thank you|sincerely|cheers|yours"
     r"(?:[ ]truly|[ ]sincerely|[ ]faithfully)?|best wishes|best|love))[,.!]?[ \t]*\n\s{0,4}[-–—~]{0,2}[ ]?(?P<v>"
     + _FULL + r")[ \t]*(?=\n|$)", 0.7,
-    ("regards", "thanks", "thank you", "sincerely", "cheers", "yours", "best", "love"),
+    ("regards", "thanks", "thank you", "sincerely", "cheers", "yours", "best", "love"), cased=True,
 )  # fmt: skip
-_GIVEN_THEN_SURNAME = r"(?:[ ]+(?:" + _LINK + r")?" + _PART + r"){1,3}"
-_CAPITAL = re.compile(r"[^\W\d_]")
+_LETTER = re.compile(r"[^\W\d_]")
+_SURNAMES = re.compile(
+    r"(?:[ ]+(?:(?:de|van|von|der|den|da|di|del|la|le|bin|al|el)[ ]+){0,2}"
+    r"(?:[A-ZÀ-ÖØ-Þ]\.|[A-ZÀ-ÖØ-Þ][^\W\d_]+(?:['’-][^\W\d_]+)*)(?![\w(])){1,3}"
+)
+_CAPITALISED = re.compile(r"(?<![\w@./#<-])[A-Z][^\W\d_]+(?![\w@/=(]|\.\w)")
+_CASED = tuple(replace(rule, cased=True) for rule in (*_STRONG, *_WEAK, _GREETING))
+_KNOWN_ONLY = frozenset(rule.name for rule in _WEAK)
+
+NAME_RULES: tuple[Rule, ...] = _CASED
 
 
-@cache
-def _given_pattern() -> re.Pattern[str]:
-    # One alternation of plain words: the standard library searches it fastest.
-    words = "|".join(sorted(GIVEN | AMBIGUOUS, key=lambda name: (-len(name), name)))
-    upper = r"[A-ZÀ-ÖØ-Þ]"
-    letter = r"[^\W\d_]"
-    part = rf"(?:{upper}\.|{upper}{letter}+(?:['’-]{letter}+)*)"
-    link = r"(?:(?:de|van|von|der|den|da|di|del|la|le|bin|al|el)[ ]+){0,2}"
-    return re.compile(rf"(?<![\w@./#<-])({words})(?![\w@/=(]|\.\w)((?:[ ]+{link}{part}(?![\w(])){{0,3}})")
+def named(window: str, folded: str, rules: Sequence[Rule], *, chat: bool) -> Iterator[Finding]:
+    """Persons that the window names, without any model; `rules` are those of NAME_RULES that can find anything.
 
-
-def named(window: str, folded: str, *, chat: bool) -> Iterator[Finding]:
-    """Persons that the window names, without any model. Raises RedactionFailed when a pattern runs out of time."""
-    for rule in (*_STRONG, *_WEAK, _GREETING):
-        if rule.needs and not any(cue in folded for cue in rule.needs):
+    Raises RedactionFailed when a pattern runs out of time.
+    """
+    for finding in run(rules, window, folded, chat=chat, digits=0):
+        if finding.detector in ("my-name-is", "called") and not chat and window[finding.start].islower():
             continue
-        strict = rule in _WEAK
-        cased = Rule(rule.kind, rule.name, rule.pattern, rule.score, cased=True)
-        for finding in matches(cased, window):
-            if rule.name in ("my-name-is", "called") and not chat and window[finding.start].islower():
-                continue
-            kept = leading_name(window, finding, known=strict)
-            if kept is not None:
-                yield kept
+        kept = leading_name(window, finding, known=finding.detector in _KNOWN_ONLY)
+        if kept is not None:
+            yield kept
     yield from _by_given_name(window)
 
 
@@ -119,7 +117,7 @@ def leading_name(window: str, finding: Finding, *, known: bool = False) -> Findi
         end = match.start() + len(match[0].rstrip(".,'’-") or match[0])
         if match[0].endswith((",",)) or (match[0].endswith(".") and len(word) > 2):
             break
-    if not words or not _CAPITAL.search(words[0]) or all(len(word) < 2 for word in words):
+    if not words or not _LETTER.search(words[0]) or all(len(word) < 2 for word in words):
         return None
     if known and len(words) < 2 and words[0] not in GIVEN and words[0] not in AMBIGUOUS:
         return None
@@ -127,13 +125,15 @@ def leading_name(window: str, finding: Finding, *, known: bool = False) -> Findi
 
 
 def _by_given_name(window: str) -> Iterator[Finding]:
-    for match in _given_pattern().finditer(window):
-        first, rest = match[1], match[2]
-        finding = Finding("PERSON", match.start(1), match.end(), "given-name", 0.6)
-        surnames = [word.strip(".,'’-") for word in rest.split()]
-        if surnames and surnames[0].casefold() not in COMMON:
-            kept = leading_name(window, finding)
-            if kept is not None and kept.end > match.end(1):
+    for match in _CAPITALISED.finditer(window):
+        first = match[0]
+        if first not in GIVEN and first not in AMBIGUOUS:
+            continue
+        tail = _SURNAMES.match(window, match.end())
+        if tail is not None and tail[0].split()[0].strip(".,'’-").casefold() not in COMMON:
+            whole = Finding("PERSON", match.start(), tail.end(), "given-name", 0.6)
+            kept = leading_name(window, whole)
+            if kept is not None and kept.end > match.end():
                 yield kept
         elif first not in AMBIGUOUS and first.casefold() not in COMMON:
-            yield Finding("PERSON", match.start(1), match.end(1), "given-name", 0.45)
+            yield Finding("PERSON", match.start(), match.end(), "given-name", 0.45)

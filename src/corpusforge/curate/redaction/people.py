@@ -11,6 +11,7 @@ from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, is_role
 
 # RFC 2812 nick characters, and letters beyond ASCII for networks that allow them.
 _TOKEN = re.compile(r"[\w\[\]\\`^{}|-]+")
+_SEGMENT = re.compile(r"[^|^`\[\]{}\\]+")
 _WORD = re.compile(r"[^\W_]+")
 _ADDRESSED_AFTER = (":", ",", ";", ">")
 
@@ -77,7 +78,8 @@ class People:
             if token not in nicks:
                 bare = token.strip("-|^`_[]{}\\")
                 if bare not in nicks:
-                    yield from self._inner(match)
+                    if not token.isalnum():
+                        yield from self._inner(match)
                     continue
                 start += token.index(bare) if len(token) == len(match[0]) else 0
                 end = start + len(bare)
@@ -91,13 +93,13 @@ class People:
 
     def _inner(self, match: re.Match[str]) -> Iterator[Finding]:
         # `bob|away` and `bob_` are bob: the parts of a token between separators, unless they are words.
-        token = match[0]
-        if token.isalnum():
-            return
-        for part in _WORD.finditer(token):
-            word = part[0].casefold()
-            if len(word) > 3 and word in self._nicks and word not in COMMON:
-                yield Finding("USERNAME", match.start() + part.start(), match.start() + part.end(), "known-nick", 0.9)
+        for parts in (_SEGMENT, _WORD):
+            for part in parts.finditer(match[0]):
+                word = part[0].casefold()
+                if len(word) > 3 and word in self._nicks and word not in COMMON:
+                    yield Finding(
+                        "USERNAME", match.start() + part.start(), match.start() + part.end(), "known-nick", 0.9
+                    )
 
 
 class Known:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from corpusforge.curate.redaction.findings import NER, Finding, RedactionFailed
@@ -21,16 +21,21 @@ MIN_PHONE_DIGITS = 7
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A recognizer of Presidio: our kind for it, a superset of what it can match, and a cue it must stand by."""
+    """A recognizer of Presidio: our kind for it, what it cannot do without, and a cue to stand by.
+
+    It matches nothing in a window with fewer `digits`, without a match of `trigger` or without one of `words`;
+    a finding must have `cue` near it.
+    """
 
     recognizer: Any
     kind: str
+    digits: int
     trigger: re.Pattern[str]
     words: tuple[str, ...] = ()
     cue: re.Pattern[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Engine:
     """All that a process needs to analyse windows."""
 
@@ -38,6 +43,11 @@ class Engine:
     nlp_engine: Any
     enhancer: Any
     pipeline: Any
+
+    @cached_property
+    def digitless(self) -> tuple[Gate, ...]:
+        """The gates that open for windows without a digit."""
+        return tuple(gate for gate in self.gates if not gate.digits)
 
     @property
     def recognizers(self) -> list[Any]:
@@ -85,7 +95,6 @@ def guarded(name: str) -> Iterator[None]:
         raise RedactionFailed(f"{name}: {failure}")
 
 
-_DIGITS = re.compile(r"\d")
 _IP = re.compile(r"\d\.\d{1,3}\.\d|:[0-9A-Fa-f]*:|::")
 _LONG = re.compile(r"\d(?:[- ]?\d){11}")
 _PHONE = re.compile(r"\d(?:[^\d\n]{0,4}\d){6}")
@@ -98,49 +107,56 @@ def engine(ner: str | None = None, regions: tuple[str, ...] = PHONE_REGIONS) -> 
     from presidio_analyzer import predefined_recognizers as known
     from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 
-    def gate(name: str, kind: str, trigger: str, words: str = "", cue: str = "") -> Gate:
+    def gate(name: str, kind: str, digits: int, trigger: str, words: str = "", cue: str = "") -> Gate:
         return Gate(
             getattr(known, name)(),
             kind,
+            digits,
             re.compile(trigger),
             tuple(words.split()),
             re.compile(rf"(?<![a-z])(?:{cue})(?![a-z])", re.IGNORECASE) if cue else None,
         )
 
     gates = (
-        Gate(_email_recognizer(), "EMAIL_ADDRESS", re.compile("@")),
-        gate("CreditCardRecognizer", "CREDIT_CARD", _LONG.pattern),
-        gate("IbanRecognizer", "IBAN_CODE", r"[A-Za-z]{2}\d{2}"),
-        gate("IpRecognizer", "IP_ADDRESS", _IP.pattern),
+        Gate(_email_recognizer(), "EMAIL_ADDRESS", 0, re.compile("@")),
+        gate("CreditCardRecognizer", "CREDIT_CARD", 12, _LONG.pattern),
+        gate("IbanRecognizer", "IBAN_CODE", 2, r"[A-Za-z]{2}\d{2}"),
+        gate("IpRecognizer", "IP_ADDRESS", 0, _IP.pattern),
         gate(
             "MacAddressRecognizer",
             "MAC_ADDRESS",
+            0,
             r"[0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-]|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.",
         ),
-        gate("CryptoRecognizer", "CRYPTO", r"(?i:bc1|[13])[0-9A-Za-z]{25}"),
-        gate("UsSsnRecognizer", "US_SSN", r"\d{3}[- .]?\d{2}[- .]?\d{4}"),
-        gate("UsItinRecognizer", "NATIONAL_ID", r"9\d\d[- ]?\d\d[- ]?\d{4}"),
-        gate("UkNinoRecognizer", "NATIONAL_ID", r"[A-Za-z]{2}[- ]?\d{2}"),
-        gate("ItFiscalCodeRecognizer", "NATIONAL_ID", r"(?i)[a-z]{6}[\dlmnp-v]{2}[a-ehlmpr-t]"),
-        gate("FiPersonalIdentityCodeRecognizer", "NATIONAL_ID", r"(?i)\d{6}[-+a-fu-y]\d{3}[0-9a-z]"),
-        gate("UsBankRecognizer", "ACCOUNT_NUMBER", r"\d{8}", "check account acct bank save debit"),
-        gate("UsPassportRecognizer", "NATIONAL_ID", r"\d{8}", "passport", r"passport"),
-        gate("UsLicenseRecognizer", "NATIONAL_ID", r"\d{3}", "licen lic dl", r"driver'?s?|driving|licen[cs]e|dl"),
+        gate("CryptoRecognizer", "CRYPTO", 1, r"(?i:bc1|[13])[0-9A-Za-z]{25}"),
+        gate("UsSsnRecognizer", "US_SSN", 9, r"\d{3}[- .]?\d{2}[- .]?\d{4}"),
+        gate("UsItinRecognizer", "NATIONAL_ID", 9, r"9\d\d[- ]?\d\d[- ]?\d{4}"),
+        gate("UkNinoRecognizer", "NATIONAL_ID", 6, r"[A-Za-z]{2}[- ]?\d{2}"),
+        gate("ItFiscalCodeRecognizer", "NATIONAL_ID", 0, r"(?i)[a-z]{6}[\dlmnp-v]{2}[a-ehlmpr-t]"),
+        gate("FiPersonalIdentityCodeRecognizer", "NATIONAL_ID", 9, r"(?i)\d{6}[-+a-fu-y]\d{3}[0-9a-z]"),
+        gate("UsBankRecognizer", "ACCOUNT_NUMBER", 8, r"\d{8}", "check account acct bank save debit"),
+        gate("UsPassportRecognizer", "NATIONAL_ID", 8, r"\d{8}", "passport", r"passport"),
+        gate("UsLicenseRecognizer", "NATIONAL_ID", 3, r"\d{3}", "licen lic dl", r"driver'?s?|driving|licen[cs]e|dl"),
         gate(
-            "NhsRecognizer", "NATIONAL_ID", r"\d{3}[- ]?\d{3}[- ]?\d{4}", "nhs health", r"nhs|national health service"
+            "NhsRecognizer",
+            "NATIONAL_ID",
+            10,
+            r"\d{3}[- ]?\d{3}[- ]?\d{4}",
+            "nhs health",
+            r"nhs|national health service",
         ),
-        gate("EsNifRecognizer", "NATIONAL_ID", r"\d{7}-?[A-Za-z]", "nif dni", r"nif|dni"),
-        gate("EsNieRecognizer", "NATIONAL_ID", r"\d{7}-?[A-Za-z]", "nie", r"nie"),
-        gate("PlPeselRecognizer", "NATIONAL_ID", r"\d{11}", "pesel", r"pesel"),
-        gate("AuTfnRecognizer", "NATIONAL_ID", r"\d{3}\s?\d{3}\s?\d{3}", "tfn tax", r"tfn|tax file"),
-        gate("AuMedicareRecognizer", "NATIONAL_ID", r"\d{4}\s?\d{5}\s?\d", "medicare", r"medicare"),
-        gate("CaSinRecognizer", "NATIONAL_ID", r"\d{3}[- ]?\d{3}[- ]?\d{3}", "sin social", r"sin|social insurance"),
-        gate("InPanRecognizer", "NATIONAL_ID", r"[A-Za-z]{5}\d{4}", "pan permanent", r"pan|permanent account"),
-        gate("InAadhaarRecognizer", "NATIONAL_ID", r"\d{4}[- :]?\d{4}", "aadhaar uidai", r"aadhaar|uidai"),
-        gate("SgFinRecognizer", "NATIONAL_ID", r"\d{7}[A-Za-z]", "nric fin", r"nric|fin"),
-        gate("KrRrnRecognizer", "NATIONAL_ID", r"\d{6}-?\d{7}", "rrn resident", r"rrn|resident registration"),
-        gate("DeTaxIdRecognizer", "NATIONAL_ID", r"\d{11}", "steuer idnr tax", r"steuer\S*|idnr|tax id\S*"),
-        Gate(known.PhoneRecognizer(supported_regions=regions), "PHONE_NUMBER", _PHONE),
+        gate("EsNifRecognizer", "NATIONAL_ID", 7, r"\d{7}-?[A-Za-z]", "nif dni", r"nif|dni"),
+        gate("EsNieRecognizer", "NATIONAL_ID", 7, r"\d{7}-?[A-Za-z]", "nie", r"nie"),
+        gate("PlPeselRecognizer", "NATIONAL_ID", 11, r"\d{11}", "pesel", r"pesel"),
+        gate("AuTfnRecognizer", "NATIONAL_ID", 9, r"\d{3}\s?\d{3}\s?\d{3}", "tfn tax", r"tfn|tax file"),
+        gate("AuMedicareRecognizer", "NATIONAL_ID", 10, r"\d{4}\s?\d{5}\s?\d", "medicare", r"medicare"),
+        gate("CaSinRecognizer", "NATIONAL_ID", 9, r"\d{3}[- ]?\d{3}[- ]?\d{3}", "sin social", r"sin|social insurance"),
+        gate("InPanRecognizer", "NATIONAL_ID", 4, r"[A-Za-z]{5}\d{4}", "pan permanent", r"pan|permanent account"),
+        gate("InAadhaarRecognizer", "NATIONAL_ID", 8, r"\d{4}[- :]?\d{4}", "aadhaar uidai", r"aadhaar|uidai"),
+        gate("SgFinRecognizer", "NATIONAL_ID", 7, r"\d{7}[A-Za-z]", "nric fin", r"nric|fin"),
+        gate("KrRrnRecognizer", "NATIONAL_ID", 13, r"\d{6}-?\d{7}", "rrn resident", r"rrn|resident registration"),
+        gate("DeTaxIdRecognizer", "NATIONAL_ID", 11, r"\d{11}", "steuer idnr tax", r"steuer\S*|idnr|tax id\S*"),
+        Gate(known.PhoneRecognizer(supported_regions=regions), "PHONE_NUMBER", MIN_PHONE_DIGITS, _PHONE),
     )
     return Engine(gates, _blank_engine(), LemmaContextAwareEnhancer(), _pipeline(ner) if ner else None)
 
@@ -196,15 +212,16 @@ def _pipeline(name: str) -> Any:
         ) from None
 
 
-def recognised(made: Engine, window: str, folded: str, min_score: float) -> list[Finding]:
+def recognised(made: Engine, window: str, folded: str, digits: int, min_score: float) -> list[Finding]:
     """What Presidio's recognizers find in a window with at least `min_score`, after its context words.
+
+    `folded` is the case-folded window, `digits` the number of digits in it.
 
     Raises RedactionFailed when one of them raises or runs out of time.
     """
-    digit = _DIGITS.search(window) is not None
     found: list[Finding] = []
-    for gate in made.gates:
-        if not digit and gate.kind not in ("EMAIL_ADDRESS", "IP_ADDRESS", "MAC_ADDRESS"):
+    for gate in made.gates if digits else made.digitless:
+        if gate.digits > digits:
             continue
         if gate.words and not any(word in folded for word in gate.words):
             continue

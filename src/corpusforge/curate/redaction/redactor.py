@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from corpusforge.curate.redaction import presidio
 from corpusforge.curate.redaction.accounts import ACCOUNTS
-from corpusforge.curate.redaction.asked import answered
+from corpusforge.curate.redaction.asked import LONGEST_ANSWER, answered
 from corpusforge.curate.redaction.contacts import CONTACTS
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed, disjoint
 from corpusforge.curate.redaction.kinds import ENTITIES, PLACEHOLDER, STRUCTURED
 from corpusforge.curate.redaction.layout import Layout
-from corpusforge.curate.redaction.names import SIGN_OFF, named
+from corpusforge.curate.redaction.names import NAME_RULES, SIGN_OFF, named
 from corpusforge.curate.redaction.people import Known, People
 from corpusforge.curate.redaction.placeholders import Ledger
 from corpusforge.curate.redaction.reserved import harmless
-from corpusforge.curate.redaction.rules import Rule, matches, run
+from corpusforge.curate.redaction.rules import Rule, cued, matches, run
 from corpusforge.curate.redaction.secrets import PRIVATE_KEY, SECRETS
 from corpusforge.curate.redaction.units import Unit
 from corpusforge.curate.redaction.windows import windows
@@ -26,6 +26,9 @@ from corpusforge.record import Record
 
 # Windows whose findings are remembered: chats repeat greetings, bot replies and signatures word for word.
 CACHED_WINDOWS = 8192
+_DIGIT = re.compile(r"\d")
+# The rules of ours, and those for names, that can find anything in a record.
+Rules = tuple[tuple[Rule, ...], tuple[Rule, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Redactor:
         self._wanted = frozenset(entities) | {rule.kind for rule in self._custom}
         self._allow = tuple(sorted({value.casefold() for value in allow if value}))
         self._rules = (*SECRETS, *ACCOUNTS, *CONTACTS)
-        self._in_window = lru_cache(maxsize=CACHED_WINDOWS)(self._window_findings)
+        self._seen: dict[tuple[str, Policy], tuple[Finding, ...]] = {}
 
     def redact(self, record: Record, policy: Policy) -> Outcome:
         """The record with placeholders in its text, messages, speakers, title and meta, and their spans.
@@ -93,11 +96,21 @@ class Redactor:
                 found.update(k for k, _ in unit.hide([Finding(kind, 0, len(value), "meta-key", 1.0)], ledger))
         open_units = layout.texts
         while open_units:
+            # Rules whose cue words the record lacks are set aside once, not in each of its windows.
+            folded = "\n".join(unit.text(ledger) for unit in open_units).casefold()
+            rules = cued(self._rules, folded), cued(NAME_RULES, folded)
             changed: list[Unit] = []
             size, fresh = people.size, False
             for unit in open_units:
                 text = unit.text(ledger)
-                findings = self._findings(text, layout.question(unit, ledger), people, known, policy)
+                findings = self._findings(
+                    text,
+                    rules,
+                    layout.question(unit, ledger) if len(text) <= LONGEST_ANSWER else None,
+                    people,
+                    known,
+                    policy,
+                )
                 taken = unit.hide(findings, ledger)
                 if taken:
                     changed.append(unit)
@@ -124,13 +137,16 @@ class Redactor:
                     people.add_nick(handle)
         return people
 
-    def _findings(self, text: str, question: str | None, people: People, known: Known, policy: Policy) -> list[Finding]:
+    def _findings(
+        self, text: str, rules: Rules, question: str | None, people: People, known: Known, policy: Policy
+    ) -> list[Finding]:
         found: list[Finding] = []
         for start, end in windows(text):
-            found += [f.shifted(start) for f in self._in_window(text[start:end], policy)]
-        for wide in (PRIVATE_KEY, SIGN_OFF):
-            if (policy.names or wide.kind in STRUCTURED) and any(cue in text.casefold() for cue in wide.needs):
-                found += matches(Rule(wide.kind, wide.name, wide.pattern, wide.score, cased=True), text)
+            found += [f.shifted(start) for f in self._in_window(text[start:end], rules, policy)]
+        if "-----BEGIN" in text:
+            found += matches(PRIVATE_KEY, text)
+        if policy.names and "\n" in text:
+            found += run((SIGN_OFF,), text, text.casefold(), chat=policy.chat, digits=0)
         found += known.mentions(text)
         if policy.names:
             found += people.mentions(text)
@@ -139,18 +155,27 @@ class Redactor:
         found = [f for f in found if f.kind in self._wanted and f.score >= self._min_score]
         return disjoint(text, found, self._allowed(text)) if found else []
 
-    def _window_findings(self, window: str, policy: Policy) -> tuple[Finding, ...]:
+    def _in_window(self, window: str, rules: Rules, policy: Policy) -> tuple[Finding, ...]:
+        found = self._seen.get((window, policy))
+        if found is None:
+            found = self._window_findings(window, rules, policy)
+            if len(self._seen) >= CACHED_WINDOWS:
+                self._seen.clear()
+            self._seen[window, policy] = found
+        return found
+
+    def _window_findings(self, window: str, rules: Rules, policy: Policy) -> tuple[Finding, ...]:
         folded = window.casefold()
-        digit = any(character.isdigit() for character in window)
-        found = presidio.recognised(self.engine, window, folded, self._min_score)
-        found += run(self._rules, window, folded, chat=policy.chat, digit=digit)
+        digits = len(_DIGIT.findall(window))
+        found = presidio.recognised(self.engine, window, folded, digits, self._min_score)
+        found += run(rules[0], window, folded, chat=policy.chat, digits=digits)
         if not policy.names:
             found = [f for f in found if f.kind in STRUCTURED]
         found = [f for f in found if not harmless(window, f, chat=policy.chat, keep_reserved=policy.keep_reserved)]
         for rule in self._custom:
             found += matches(rule, window)
         if policy.names and "PERSON" in self._wanted:
-            found += named(window, folded, chat=policy.chat)
+            found += named(window, folded, rules[1], chat=policy.chat)
             if self.engine.pipeline is not None and window != folded:
                 found += presidio.people(self.engine, window)
         return tuple(found)

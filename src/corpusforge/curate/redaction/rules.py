@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,7 @@ Check = Callable[[str, int, int], bool]
 class Rule:
     """`pattern` (regex syntax; group `v` is the value, else the whole match) reports `kind` with `score`.
 
-    `needs`: the window, case-folded, must hold one of these. `digit`: it must hold a digit. `check(text, start, end)`
+    `needs`: the case-folded window must hold one of these; `digits`: that many digits. `check(text, start, end)`
     refuses false alarms. `cased`: letter case matters. `chat_only`: only in conversations.
     """
 
@@ -29,7 +29,7 @@ class Rule:
     pattern: str
     score: float
     needs: tuple[str, ...] = ()
-    digit: bool = False
+    digits: int = 0
     check: Check | None = None
     cased: bool = False
     chat_only: bool = False
@@ -43,16 +43,30 @@ def compiled(pattern: str, cased: bool = False) -> Any:
     return regex.compile(pattern, regex.MULTILINE | (0 if cased else regex.IGNORECASE))
 
 
-def run(rules: Iterable[Rule], text: str, folded: str, *, chat: bool, digit: bool) -> Iterator[Finding]:
-    """What the rules find in a window; `folded` is the case-folded window, `digit` whether it holds a digit.
+def cued(rules: Iterable[Rule], folded: str) -> tuple[Rule, ...]:
+    """The rules that can find anything in a case-folded text, each with those of its cue words that are in it."""
+    kept = []
+    for rule in rules:
+        present = tuple(cue for cue in rule.needs if cue in folded)
+        if present or not rule.needs:
+            kept.append(rule if present == rule.needs else replace(rule, needs=present))
+    return tuple(kept)
+
+
+def run(rules: Iterable[Rule], text: str, folded: str, *, chat: bool, digits: int) -> Iterator[Finding]:
+    """What the rules find in a window; `folded` is the case-folded window, `digits` how many it holds.
 
     Raises RedactionFailed when a pattern runs out of time.
     """
     for rule in rules:
-        if (rule.digit and not digit) or (rule.chat_only and not chat):
+        if rule.digits > digits or (rule.chat_only and not chat):
             continue
-        if rule.needs and not any(cue in folded for cue in rule.needs):
-            continue
+        if rule.needs:
+            for cue in rule.needs:
+                if cue in folded:
+                    break
+            else:
+                continue
         yield from matches(rule, text)
 
 

@@ -85,7 +85,7 @@ SECRETS: tuple[Rule, ...] = (
          ("key", "token", "secret"), check=_mixed),
     Rule("SECRET", "pin", r"\b(?:pin|cvv|cvc|security code|one[- ]time (?:code|password)|otp|verification code)"
          r"(?:[ ](?:code|number|no))?(?:[ ]is)?[ :=#]{1,3}(?P<v>\d{3,8})\b", 0.7,
-         ("pin", "cvv", "cvc", "code", "otp", "one-time", "one time"), digit=True),
+         ("pin", "cvv", "cvc", "code", "otp", "one-time", "one time"), digits=3),
     Rule("URL", "url-with-login", r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@<>\"']+:[^\s/@<>\"']+@[^\s<>\"']+", 1.0, ("://",)),
     Rule("URL", "url-with-token",
          r"\bhttps?://[^\s<>\"'?#]{3,}[?#&;][^\s<>\"']*?\b(?:access_?token|auth(?:_?token)?|token|api_?key|key"
