@@ -131,7 +131,8 @@ STEPS = [
     }),
     step("decontaminate", {
         "desk-chats": counts(26_088), "help-centre": counts(953, benchmark=3),
-        "admin-manual": counts(5_296, benchmark=1), "old-books": counts(40_184, benchmark=17), "speeches": counts(1_548),
+        "admin-manual": counts(5_296, benchmark=1), "old-books": counts(40_184, benchmark=17),
+        "speeches": counts(1_548),
     }, counted={"old-books": {"contaminated:mmlu": 17}, "help-centre": {"contaminated:own hold-out": 3},
                 "admin-manual": {"contaminated:mmlu": 1}}),
     step("qa", {

@@ -126,7 +126,12 @@ def test_mcq_marks_work_for_letters_positions_and_texts(made):
     manifest = made.manifest()
     item = manifest["samples"]["mcq"][0]
     want = ["right", "near", "far", "far"]
-    for gold, near, far in [("A", "B", ["C", "D"]), (0, 1, ["A USB port", "D"]), ("8440", "8404", ["C", "D"])]:
+    for gold, near, far in [
+        ("A", "B", ["C", "D"]),
+        (0, 1, ["A USB port", "D"]),
+        ("8440", "8404", ["C", "D"]),
+        (0, [1], [2, 3]),
+    ]:
         item.update(gold=gold, near=near, far=far)
         assert [c.verdict for c in card(manifest).synthetic.items[0].choices] == want
 

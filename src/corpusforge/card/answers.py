@@ -65,6 +65,8 @@ def _people(card: Card) -> str:
         return "Nobody looked: no redact step ran, so treat every record as personal data."
     read = sum(people.read.values())
     found = f"{count(people.total)} findings in {count(read)} records read, all redacted."
+    if not people.proof and people.detail:
+        return f"{found} {people.detail[0].upper()}{people.detail[1:].rstrip('.')}."
     return f"{found} {people.proof or 'How many were missed was not measured.'}"
 
 

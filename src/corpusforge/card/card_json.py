@@ -56,7 +56,7 @@ class File(Section):
 
 
 class Card(Section):
-    """All that a card says. Rows and bytes count the files of the mixes and of the hold-out."""
+    """All that a card says. Rows count the tables of the mixes and of the hold-out, bytes all of their files."""
 
     format: Literal[1] = 1
     name: str
@@ -89,7 +89,7 @@ def make_card(facts: Facts, previous: Card | None = None) -> Card:
         name=facts.name,
         build=facts.build,
         manifest_sha256=facts.sha256,
-        rows=sum(file.rows for file in files),
+        rows=sum(file.rows for file in files if file.path.endswith(".parquet")),
         bytes=sum(file.bytes for file in files),
         tokens=sum(blend.got_tokens for _, blend in facts.blends() if blend.unit == "tokens"),
         languages=tuple(sorted({language for s in facts.sources for language in s.languages})),

@@ -170,8 +170,8 @@ class MCQSample(Fact):
     question: str
     options: tuple[str, ...] | dict[str, str] = ()
     gold: str | int = ""
-    near: tuple[str, ...] | str | int = ()
-    far: tuple[str, ...] | str | int = ()
+    near: tuple[str | int, ...] | str | int = ()
+    far: tuple[str | int, ...] | str | int = ()
     source: str = ""
 
 

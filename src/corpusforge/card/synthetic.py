@@ -142,7 +142,7 @@ def _item(sample: MCQSample) -> Item:
     return Item(id=sample.id, source=sample.source, question=sample.question, choices=choices)
 
 
-def _many(value: tuple[str, ...] | str | int) -> tuple[str | int, ...]:
+def _many(value: tuple[str | int, ...] | str | int) -> tuple[str | int, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
