@@ -173,7 +173,7 @@ def planned(tree: Node, total: object, epochs: Fraction, have: Iterable[Supply])
 
 
 @given(mixes(), st.one_of(st.integers(1, 2000), st.just("all")), EPOCHS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_leaf_is_exact_to_one_record_and_below_its_cap(
     mix: tuple[Node, list[Supply]], total: object, epochs: Fraction
 ):
@@ -194,7 +194,7 @@ def test_every_leaf_is_exact_to_one_record_and_below_its_cap(
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(0, 4000), st.integers(0, 4000), EPOCHS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_larger_wish_contains_a_smaller_one(sizes: list[int], one: int, two: int, epochs: Fraction):
     """The 3% mix must contain the 2% mix, or two runs of a sweep differ by more than their share."""
     supply = Supply.of("a", sizes)
@@ -207,7 +207,7 @@ def test_a_larger_wish_contains_a_smaller_one(sizes: list[int], one: int, two: i
 
 
 @given(mixes(), st.integers(1, 2000), EPOCHS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_remedy_works_when_typed_as_written(mix: tuple[Node, list[Supply]], total: int, epochs: Fraction):
     """A remedy that fails when applied costs a person more than no remedy."""
     tree, have = mix
@@ -228,7 +228,7 @@ def test_every_remedy_works_when_typed_as_written(mix: tuple[Node, list[Supply]]
 
 
 @given(mixes(), st.integers(100, 2000), EPOCHS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_an_infeasible_mix_always_has_a_way_out(mix: tuple[Node, list[Supply]], total: int, epochs: Fraction):
     tree, have = mix
     if planned(tree, total, epochs, have) is None:
@@ -236,7 +236,7 @@ def test_an_infeasible_mix_always_has_a_way_out(mix: tuple[Node, list[Supply]], 
 
 
 @given(mixes(), st.integers(1, 60), EPOCHS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_rows_are_never_exceeded_and_remedies_for_rows_work(
     mix: tuple[Node, list[Supply]], rows: int, epochs: Fraction
 ):
@@ -252,7 +252,7 @@ def test_rows_are_never_exceeded_and_remedies_for_rows_work(
 
 
 @given(mixes(), st.integers(1, 2000), EPOCHS, st.randoms())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_order_in_which_supplies_come_decides_nothing(
     mix: tuple[Node, list[Supply]], total: int, epochs: Fraction, random
 ):
