@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Ints = NDArray[np.int32]
+    Ints = NDArray[np.signedinteger]
     Bits = NDArray[np.bool_]
 
 WINDOW = 64
@@ -148,28 +148,25 @@ class PairFeatures:
         j = np.maximum(j, 0)
         me, you = t.person[start:stop, None], t.person[j]
         to, to_of_you = t.addressed[start:stop, None], t.addressed[j]
-        same = (me == you).astype(np.int32)
-        mine = np.where(
-            to == you, 1, np.where((t.named[start:stop, None] == you) | (t.named2[start:stop, None] == you), 2, 0)
-        )
-        mine = np.where((mine == 0) & (to >= 0), 3, mine)
-        yours = np.where(to_of_you == me, 1, np.where((t.named[j] == me) | (t.named2[j] == me), 2, 0))
-        yours = np.where((yours == 0) & (to_of_you >= 0), 3, yours)
-        last = (self._own_next[j] >= i).astype(np.int32)
-        last_pair = (self._pair_next[j] >= i).astype(np.int32)
-        distance = _bucket(i - j, (1, 2, 3, 4, 6, 9, 14, 22, 32, 48))
-        near = _bucket(i - j, (1, 3, 7, 20))
+        same = (me == you).astype(np.int16)
+        mine = _relation(to == you, (t.named[start:stop, None] == you) | (t.named2[start:stop, None] == you), to >= 0)
+        yours = _relation(to_of_you == me, (t.named[j] == me) | (t.named2[j] == me), to_of_you >= 0)
+        last = (self._own_next[j] >= i).astype(np.int16)
+        last_pair = (self._pair_next[j] >= i).astype(np.int16)
+        back = np.arange(1, WINDOW + 1, dtype=np.int32)[None, :]
+        distance = _bucket(back, (1, 2, 3, 4, 6, 9, 14, 22, 32, 48))
+        near = _bucket(back, (1, 3, 7, 20))
         gap = _bucket(t.minute[start:stop, None] - t.minute[j], (0, 1, 2, 4, 8, 15, 30))
-        partner = 2 * (self._caller[start:stop, None] == you) + (self._callee[start:stop, None] == you)
+        partner = 2 * (self._caller[start:stop, None] == you).astype(np.int16) + (self._callee[start:stop, None] == you)
         answered_at = self._answered[j]
         by_me = t.person[np.minimum(answered_at, self._count - 1)] == me
-        answered = np.where(answered_at >= i, 0, np.where(by_me, 2, 1))
-        together = ((to == to_of_you) & (to >= 0)).astype(np.int32)
-        shared = np.zeros(j.shape, np.int32)
+        answered = (answered_at < i) * (by_me.astype(np.int16) + 1)
+        together = ((to == to_of_you) & (to >= 0)).astype(np.int16)
+        shared = np.zeros(j.shape, np.int16)
         later, earlier, weight = self._words
         lo, hi = np.searchsorted(later, (start, stop))
         shared[later[lo:hi] - start, later[lo:hi] - earlier[lo:hi] - 1] = weight[lo:hi]
-        my_cues, your_cues = t.cues[start:stop, None], t.cues[j]
+        my_cues, your_cues = t.cues[start:stop, None].astype(np.int16), t.cues.astype(np.int16)[j]
         mine_short = (my_cues & 3) | ((my_cues & BOT) >> 2)
         codes = {
             "relation": _cross(PAIR_TABLES["relation"], same, mine, yours, last, distance),
@@ -191,12 +188,13 @@ class PairFeatures:
         j = np.maximum(i - np.arange(1, WINDOW + 1, dtype=np.int32)[None, :], 0)
         before = self._own_last[start:stop]
         own = np.where(before >= 0, root[np.maximum(before, 0)], -1)[:, None]
-        theirs = np.where(own < 0, 0, np.where(root[j] == own, 1, 2))
-        latest = (last_of_root[j] >= i).astype(np.int32)
-        same = (t.person[start:stop, None] == t.person[j]).astype(np.int32)
+        theirs = (own >= 0) * (np.int16(2) - (root[j] == own))
+        latest = (last_of_root[j] >= i).astype(np.int16)
+        same = (t.person[start:stop, None] == t.person[j]).astype(np.int16)
         to = t.addressed[start:stop, None]
-        mine = np.where(to == t.person[j], 1, np.where(to >= 0, 3, 0))
-        return _cross(PAIR_TABLES["thread"], theirs, latest, same, mine, _bucket(i - j, (1, 3, 7, 20)))
+        mine = _relation(to == t.person[j], np.zeros_like(to, np.bool_), to >= 0)
+        back = np.arange(1, WINDOW + 1, dtype=np.int32)[None, :]
+        return _cross(PAIR_TABLES["thread"], theirs, latest, same, mine, _bucket(back, (1, 3, 7, 20)))
 
     def alone(self, start: int, stop: int) -> dict[str, Ints]:
         """Codes of messages [start, stop) as openings of new conversations, one number each."""
@@ -222,10 +220,19 @@ class PairFeatures:
         }
 
 
+def _relation(addressed: Bits, named: Bits, other: Bits) -> Ints:
+    """1 where a text addresses the person, 2 where it names them, 3 where it addresses another, else 0."""
+    import numpy as np
+
+    # Small integers keep a chunk's arrays in the cache.
+    one, two, three, none = (np.int16(k) for k in (1, 2, 3, 0))
+    return np.where(addressed, one, np.where(named, two, np.where(other, three, none)))
+
+
 def _bucket(values: Ints, edges: tuple[int, ...]) -> Ints:
     import numpy as np
 
-    table = np.searchsorted(np.array(edges), np.arange(edges[-1] + 2), side="left").astype(np.int32)
+    table = np.searchsorted(np.array(edges), np.arange(edges[-1] + 2), side="left").astype(np.int16)
     return table[np.minimum(values, edges[-1] + 1)]
 
 
