@@ -33,7 +33,7 @@ def test_a_question_heading_is_asked_with_the_page_title() -> None:
 def test_goal_headings_ask_how_and_say_which_product() -> None:
     record = page("# Acme Mail\n\n## Change your password\n\nOpen Settings and choose Password, then type the new one.")
     ((question, _),) = pairs(record, "how")
-    assert "change your password" in question
+    assert "change my password" in question
     assert "Acme Mail" in question
 
 

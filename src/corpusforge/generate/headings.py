@@ -10,10 +10,8 @@ from corpusforge.generate.phrasings import word_list
 HeadingKind = Literal["question", "goal", "activity", "thing"]
 
 _HOW = re.compile(r"how (?:to|do (?:i|you|we)|can (?:i|you|we)) (\S.*)", re.IGNORECASE)
-_QUESTION_WORD = re.compile(
-    r"(?:what|why|when|where|who|which|whose|how|can|could|do|does|did|is|are|was|were|will|would|should|may|must|has|have)\b",
-    re.IGNORECASE,
-)
+_MINE = {"your": "my", "yourself": "myself", "yours": "mine"}
+_YOUR = re.compile(r"\b(?:your|yourself|yours)\b")
 
 
 def read_heading(name: str) -> tuple[HeadingKind, str]:
@@ -32,14 +30,14 @@ def read_heading(name: str) -> tuple[HeadingKind, str]:
     return "thing", name
 
 
+def asked_by_me(goal: str) -> str:
+    """A goal as the asker says it: change your password becomes change my password."""
+    return _YOUR.sub(lambda match: _MINE[match[0]], goal)
+
+
 def is_question(text: str) -> bool:
     """Whether a text asks: it ends with a question mark and is not only one."""
     return text.rstrip().endswith(("?", "？")) and len(text) >= 8
-
-
-def starts_like_question(text: str) -> bool:
-    """Whether a text starts with a question word or an auxiliary verb."""
-    return bool(_QUESTION_WORD.match(text))
 
 
 def lowered(term: str, text: str) -> str:

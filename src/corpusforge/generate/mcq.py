@@ -10,7 +10,7 @@ from pydantic import Field
 
 from corpusforge.generate.mcq_items import LETTERS, Options, Question, options, topic
 from corpusforge.generate.mcq_pool import Offer, decide_pools, offers_table, read_pool
-from corpusforge.generate.mcq_slots import form, giveaway, option
+from corpusforge.generate.mcq_slots import can_be_near, form, giveaway, option
 from corpusforge.generate.phrasings import pick, resource, templates
 from corpusforge.generate.qa import numbered
 from corpusforge.generate.qa_miner import choose, mine
@@ -110,6 +110,8 @@ def _candidates(record: Record, ctx: StageContext) -> Iterator[tuple[str, Pair, 
         gold = option(pair)
         if 1 <= len(gold) <= settings.max_option_chars and normalised(gold) and not giveaway(pair, gold):
             fitting.append(pair)
+    # Pairs that can have a slightly wrong option come first; the others only where a record has no such pair.
+    fitting = [pair for pair in fitting if can_be_near(pair, record)] or fitting
     for row, pair in numbered(record, "mcq", choose(record, fitting, settings.per_passage, settings.max_per_record)):
         yield row, pair, option(pair)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from corpusforge.generate.mcq_pool import Pool, Value
 from corpusforge.generate.mcq_slots import altered, as_option, form, stems
@@ -16,6 +17,7 @@ LETTERS = "ABCDEFGH"
 MIN_RATIO = 0.5
 MAX_RATIO = 2.0
 _SHORT = 8
+_normal = lru_cache(maxsize=1 << 16)(normalised)
 _SPEAKING = frozenset({"faq", "gold", "definition", "entry"})
 
 
@@ -90,6 +92,8 @@ def _far(question: Question, pool: Pool) -> Iterator[str]:
     for value in _from_place(question.row, values):
         if value.group == question.record.group or value.topic == question.topic:
             continue
+        if not _as_long(question.gold, value.value):
+            continue
         # An answer that speaks of what was asked may be right elsewhere, and so here.
         if not asked.intersection(stems(value.value)) and _untold(question, value.value):
             yield value.value
@@ -129,14 +133,17 @@ def _take(question: Question, candidates: Iterator[str], n: int, taken: list[str
 
 
 def _fits(gold: str, value: str, taken: list[str]) -> bool:
-    ratio = max(len(value), _SHORT) / max(len(gold), _SHORT)
-    if not value or not MIN_RATIO <= ratio <= MAX_RATIO:
+    if not value or not _as_long(gold, value):
         return False
-    normal, right = f" {normalised(value)} ", f" {normalised(gold)} "
+    normal, right = f" {_normal(value)} ", f" {_normal(gold)} "
     if normal in right or right in normal:
         return False
-    return all(normalised(text) != normal.strip() and text != value for text in taken)
+    return all(_normal(text) != normal.strip() and text != value for text in taken)
+
+
+def _as_long(gold: str, value: str) -> bool:
+    return MIN_RATIO <= max(len(value), _SHORT) / max(len(gold), _SHORT) <= MAX_RATIO
 
 
 def _untold(question: Question, value: str) -> bool:
-    return f" {normalised(value)} " not in question.told
+    return f" {_normal(value)} " not in question.told

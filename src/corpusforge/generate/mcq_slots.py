@@ -25,7 +25,8 @@ def option(pair: Pair) -> str:
         return ""
     if "\n" in pair.answer or _LIST_LIKE.match(pair.answer):
         return ""
-    return as_option(pair.answer, pair.family)
+    value = as_option(pair.answer, pair.family)
+    return value if value[:1] not in ",;:" else ""
 
 
 def as_option(value: str, family: str) -> str:
@@ -39,6 +40,8 @@ def form(record: Record, pair: Pair, value: str) -> str:
         return f"{record.language}:command"
     if _NUMBER.fullmatch(value) or re.fullmatch(r"[\d.,:% /-]+", value):
         shape = "number"
+    elif len(value.split()) <= 2 and any(character.isdigit() for character in value):
+        shape = "code"
     elif len(value.split()) <= 5:
         shape = "words"
     else:
@@ -52,6 +55,14 @@ def giveaway(pair: Pair, value: str) -> bool:
         return False
     asked = set(stems(pair.question))
     return any(stem in asked for stem in stems(value))
+
+
+def can_be_near(pair: Pair, record: Record) -> bool:
+    """Whether a slightly wrong option may be found: beside the answer, by a change, or in the same slot elsewhere."""
+    gold = option(pair)
+    alike = form(record, pair, gold)
+    beside = any(form(record, pair, as_option(value, pair.family)) == alike for value in pair.siblings)
+    return beside or ":" in pair.slot or bool(altered(gold, pair.family, ""))
 
 
 def altered(value: str, family: str, seed: str) -> list[str]:

@@ -31,7 +31,7 @@ class Piece:
 class Block:
     """A paragraph, list, table, code block or quote at [start, end) of the text, without white space around it.
 
-    Lists have `items`; tables have `rows` of cells, the header first (every table here has a header).
+    Lists have `items`; tables have `rows` of cells, the header first (empty where the table has none).
     """
 
     kind: BlockKind
@@ -179,11 +179,9 @@ class _Splitter:
         while self.at < len(self.lines) and self.lines[self.at].lstrip().startswith("|"):
             self.at += 1
         last = self.at - 1
-        if last > first and _SEPARATOR.match(self.lines[first + 1]):
-            rows = [self._cells(first), *(self._cells(line) for line in range(first + 2, last + 1))]
-            self._add("table", first, last, rows=tuple(rows))
-        else:
-            self._add("code", first, last)
+        headed = last > first and bool(_SEPARATOR.match(self.lines[first + 1]))
+        body = [self._cells(line) for line in range(first + 2 if headed else first, last + 1)]
+        self._add("table", first, last, rows=(self._cells(first) if headed else (), *body))
 
     def _cells(self, line: int) -> tuple[Piece, ...]:
         text, start = self.lines[line], self.starts[line]

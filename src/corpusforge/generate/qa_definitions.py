@@ -1,4 +1,4 @@
-"""Questions from entries that explain a term: `**term**: text`, `term - text`, `Term` above `: text`, X is a ..."""
+"""Questions from entries that explain a term: `**term**: text`, `term - text`, a row of a table, X is a ..."""
 
 from __future__ import annotations
 
@@ -57,6 +57,13 @@ def _entries(page: Page, block: Block) -> Iterator[Entry]:
             entry = _marked(text, item.start, item.end)
             if entry and _usable(page, entry):
                 yield entry
+    elif block.kind == "table" and not block.rows[0]:
+        # A table without a header, two cells wide: what, and what it is for.
+        for row in block.rows[1:]:
+            if len(row) == 2:
+                entry = Entry(_unmarked(text, row[0].start, row[0].end), (row[1].start, row[1].end))
+                if _usable(page, entry):
+                    yield entry
     elif block.kind == "paragraph":
         entry = _under(text, block) or _bold_paragraph(text, block) or _defining_sentence(text, block)
         if entry and _usable(page, entry):
@@ -96,7 +103,7 @@ def _unmarked(text: str, start: int, end: int) -> tuple[int, int]:
     # The term alone: emphasis, code marks and a colon inside them are not part of it.
     while end - start > 2 and text[start] in "*_`" and text[end - 1] == text[start]:
         start, end = start + 1, end - 1
-    return (start, end - 1) if text[end - 1] == ":" else (start, end)
+    return (start, end - 1) if end > start and text[end - 1] == ":" else (start, end)
 
 
 def _cut(text: str, start: int, end: int) -> tuple[int, int]:
@@ -139,7 +146,7 @@ def _pairs(page: Page, section: Section, block: Block, entries: list[Entry], tit
             continue
         other_definitions = tuple(d for k, d in enumerate(definitions) if k != at)
         other_terms = tuple(t for k, t in enumerate(terms) if k != at)
-        template = "what" if entry.sentence else "definition" if block.kind != "list" else "entry"
+        template = "what" if entry.sentence else "definition" if block.kind == "paragraph" else "entry"
         if normalised(title) == normal[at]:
             template = "what"
         if entry.sentence and _PLURAL.match(text, *entry.definition):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from corpusforge.generate.headings import is_question, lowered, read_heading
+from corpusforge.generate.headings import asked_by_me, is_question, lowered, read_heading
 from corpusforge.generate.page import Page, answer_text, generic, link_list, named, stands_alone
 from corpusforge.generate.passages import Block, Section
 from corpusforge.generate.qa_pair import Pair, ask
@@ -53,7 +53,7 @@ def heading_pairs(page: Page) -> Iterator[Pair]:
             context = ""
         start = blocks[0].start
         if kind == "goal":
-            family, slots = "how", {"goal": words}
+            family, slots = "how", {"goal": asked_by_me(words)}
         elif kind == "activity":
             family, slots = "going-about", {"goal": words}
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from corpusforge.generate.headings import read_heading
+from corpusforge.generate.headings import asked_by_me, read_heading
 from corpusforge.generate.page import Page, link_list
 from corpusforge.generate.passages import Block, Section
 from corpusforge.generate.phrasings import pick
@@ -54,7 +54,7 @@ def _pairs(page: Page, section: Section, block: Block, kind: str, goal: str) -> 
     family = "steps" if kind == "goal" else "steps-about"
     context = page.context(section, goal)
     if block.end - block.start <= MAX_PROCEDURE:
-        slots = {"goal": goal, "title": context} if context else {"goal": goal}
+        slots = {"goal": asked_by_me(goal)} | ({"title": context} if context else {})
         template = f"{family}-titled" if context else family
         question = ask(page, template, block.start, **slots)
         answer = text[block.start : block.end]
@@ -68,6 +68,7 @@ def _pairs(page: Page, section: Section, block: Block, kind: str, goal: str) -> 
         and min(len(steps[at]), len(steps[at + 1])) >= 12
         and normal.count(normal[at]) == 1
         and normal.count(normal[at + 1]) == 1
+        and not any("```" in step for step in steps[at : at + 2])
     ]
     if not usable:
         return

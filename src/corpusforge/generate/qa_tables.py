@@ -40,7 +40,7 @@ def _pairs(page: Page, section: Section, block: Block) -> Iterator[Pair]:
             cell = row[column]
             if not key or len(key) > MAX_KEY or normal_keys.count(normal_keys[index]) > 1:
                 continue
-            if not value or len(value) > MAX_CELL or page.redacted(row[0].start, cell.end):
+            if not normalised(value) or len(value) > MAX_CELL or page.redacted(row[0].start, cell.end):
                 continue
             others = tuple(other for at, other in enumerate(values) if other and at != index)
             question = ask(page, "cell", cell.start, title=title, column=_noun(name), key=key)
