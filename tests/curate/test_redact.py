@@ -48,6 +48,7 @@ CUED = [
     ("CUSTOMER_ID", "customer id: ", "CU8812931"),
     ("ACCOUNT_NUMBER", "account no. ", "00123488"),
     ("TICKET_ID", "ticket #", "448121"),
+    ("ORDER_ID", "my booking reference is ", "xkr 2081"),
     ("DATE_OF_BIRTH", "date of birth: ", "12/03/1984"),
     ("DATE_OF_BIRTH", "I was born on ", "4 March 1987"),
     ("NATIONAL_ID", "passport number ", "X1234567"),
@@ -163,6 +164,17 @@ def test_nothing_of_the_originals_is_left_in_any_field() -> None:
     row = json.dumps(to_row(made)).lower()
     assert [original for original in originals if original in row] == []
     assert made.meta["seen"][1:] == [7, None, 1.5]
+
+
+@pytest.mark.parametrize("reply", ["4417", "xkr 208", "k 9 m 4 p 7", "AC77812", "123 45 6789"])
+def test_a_turn_that_is_only_a_code_goes(reply: str) -> None:
+    """Customers answer `your booking code?` with nothing but the code, and the question may be lost."""
+    assert redacted(chat(("user", "", reply))).messages[0].content.endswith("_1>")  # type: ignore[index]
+
+
+@pytest.mark.parametrize("reply", ["2010", "may 12", "top 100", "for 300", "1200", "3 pm"])
+def test_a_turn_that_is_only_a_quantity_stays(reply: str) -> None:
+    assert redacted(chat(("user", "", reply))).text == f"user: {reply}"
 
 
 def test_private_key_goes_as_a_whole() -> None:

@@ -43,7 +43,7 @@ def lawful(made: Record) -> None:
     assert redacted(made) == made
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TEXTS, st.sampled_from(["article", "chat", "doc"]))
 def test_spans_are_placeholders_and_a_second_run_changes_nothing(text: str, kind: str) -> None:
     """A card that counts spans, and a rebuild that redacts twice, rely on it."""
@@ -56,7 +56,7 @@ def test_conversations_obey_the_same_laws(turns: list[tuple[str, str]]) -> None:
     lawful(redacted(chat(*(("user", name, text) for name, text in turns), meta={"handles": ["zed_77", "help"]})))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.text(alphabet="ab1 <>_\n\r\u0301é👩\u200d🏽", max_size=30),
     st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.sampled_from([0.4, 0.9])), max_size=6),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corpusforge.curate.redaction.rules import Rule
+from corpusforge.curate.redaction.words import COMMON
 
 
 def luhn(digits: str) -> bool:
@@ -47,7 +48,18 @@ def _card_length(text: str, start: int, end: int) -> bool:
 
 def _identifier(text: str, start: int, end: int) -> bool:
     digits = _digits(text[start:end])
-    return len(digits) >= 3 and end - start >= 4
+    return len(digits) >= 3 and end - start >= 4 and not _holds_word(text[start:end])
+
+
+def _holds_word(value: str) -> bool:
+    """Whether a part of a code is a common word: `for 300` and `may 12` are no codes, `xkr 300` is one."""
+    return any(len(part) > 1 and part.casefold() in COMMON for part in value.replace("-", " ").split())
+
+
+def _bare_code(text: str, start: int, end: int) -> bool:
+    value = text[start:end]
+    digits = len(_digits(value))
+    return (digits >= 3 or (digits >= 2 and len(value.split()) >= 3)) and not _holds_word(value)
 
 
 def _bare_number(text: str, start: int, end: int) -> bool:
@@ -60,7 +72,9 @@ _IS = (
     r"(?:[ ]*(?:number|no\b\.?|num\b|id\b|code|reference|ref\b|\#))*(?:[ ](?:is|was|ending"
     r"(?:[ ]in)?))*[ ]*[:=\#]*[ ]*\(?"
 )
-_VALUE = r"(?P<v>(?=[A-Z0-9_/-]*\d)[A-Z0-9](?:[A-Z0-9]|[-_/](?=[A-Z0-9])){2,30})(?![\w@])(?!\.\d)"
+_VALUE = (
+    r"(?P<v>(?:[A-Z]{2,4}[ ](?=\d{3}))?(?=[A-Z0-9_/-]*\d)[A-Z0-9](?:[A-Z0-9]|[-_/](?=[A-Z0-9])){2,30})(?![\w@])(?!\.\d)"
+)
 
 
 def _cue(kind: str, name: str, words: str, needs: tuple[str, ...], score: float = 0.7) -> Rule:
@@ -103,4 +117,7 @@ ACCOUNTS: tuple[Rule, ...] = (
     Rule("ACCOUNT_NUMBER", "bare-number",
          r"\A\s*(?P<v>\#?[A-Z]{0,4}[ -]?\d(?:[ -]?\d){3,18}|(?=[A-Z]*\d)[A-Z0-9]{6,20})\s*[.!]?\s*\Z",
          0.5, digits=3, check=_bare_number, chat_only=True),
+    Rule("ACCOUNT_NUMBER", "bare-code",
+         r"\A\s*(?P<v>(?:[A-Z]{1,3}|\d{1,4})(?:[ -](?:[A-Z]{1,3}|\d{1,9})){1,7})\s*[.!]?\s*\Z",
+         0.5, digits=2, check=_bare_code, chat_only=True),
 )  # fmt: skip
