@@ -141,3 +141,11 @@ def test_folders_of_a_translated_help_centre() -> None:
     # Two French and two Brazilian pages of the set are untranslated English.
     assert wrong <= 4
     assert right >= 50
+
+
+def test_the_declared_language_counts_when_the_text_alone_is_undecided() -> None:
+    """Terse command help of an English source must not go as foreign."""
+    terse = "Dump memory ELF: dump core, list partitions, verbose output, kernel modules, daemon status"
+    assert isinstance(judge(record(terse), keep=["en"])[0], Dropped)
+    assert isinstance(judge(record(terse), declared=("en",))[0], Record)
+    assert isinstance(judge(record(GERMAN), declared=("en",))[0], Dropped)

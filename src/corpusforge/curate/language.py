@@ -20,6 +20,9 @@ Detector = Callable[[str], Scores]
 # Most texts are certain at a glance; only the others pay for the whole sample.
 _GLANCE = 900
 _CERTAIN = 0.99
+# A source's declared language is evidence too. Without it 1.3% of short English pages of command help (tldr) and FAQ
+# snippets (dstc9) go as undecided; with it none do, and the conversations in Spanish, German and Portuguese still go.
+_DECLARED_ODDS = 10.0
 # Languages that models tell apart and sources do not.
 _ALIASES = {"yue": "zh", "wuu": "zh", "lzh": "zh", "nb": "no", "nn": "no"}
 
@@ -53,7 +56,8 @@ class Language(Stage):
     """Sets each record's language; drops a record whose probability of being in a kept language is under `min_score`.
 
     A text with fewer than `min_letters` letters outside code, addresses and placeholders cannot be judged: it is kept
-    with the language its record or source declares. Labelled records are dropped only if another language is certain
+    with the language its record or source declares. Where the source declares the language, the odds for it are ten
+    times what the text alone gives. Labelled records are dropped only if another language is certain
     (its probability is over `min_score`, and kept languages together are under 1 - `min_score`).
     """
 
@@ -88,6 +92,8 @@ def _judged(record: Record, settings: LanguageSettings, detect: Detector, ctx: S
     best, best_score = scores[0]
     kept = [(code, score) for code, score in scores if code in keep]
     score = min(1.0, sum(score for _, score in kept))
+    if set(declared).intersection(code for code, _ in kept[:1]):
+        score = score * _DECLARED_ODDS / (score * _DECLARED_ODDS + 1 - score)
     sure = score >= settings.min_score
     if not sure and record.kind == "labelled":
         sure = best in keep or best_score < settings.min_score or score > 1 - settings.min_score

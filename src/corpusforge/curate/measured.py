@@ -83,15 +83,17 @@ class Measured:
     def _word_counts(self) -> tuple[int, int, int]:
         import numpy as np
 
-        frequencies = np.bincount(self.numbers, minlength=len(self.vocabulary)).tolist()
-        words = characters = letters = 0
-        for token, times in zip(self.vocabulary, frequencies, strict=True):
-            lettered = token.isalpha() or _LETTER.search(token) is not None
-            if lettered or token[0].isalnum():
-                words += times
-                characters += times * len(token)
-                letters += times * lettered
-        return words, characters, letters
+        size = len(self.vocabulary)
+        times = np.bincount(self.numbers, minlength=size)
+        lettered = np.fromiter(map(str.isalpha, self.vocabulary), np.bool_, size)
+        words = lettered.copy()
+        tokens = list(self.vocabulary)
+        # Most distinct tokens are purely alphabetic; only the others are looked into.
+        for number in np.flatnonzero(~lettered).tolist():
+            token = tokens[number]
+            lettered[number] = _LETTER.search(token) is not None
+            words[number] = lettered[number] or token[0].isalnum()
+        return int(times[words].sum()), int((times * self._lengths)[words].sum()), int(times[lettered].sum())
 
     @cached_property
     def lines(self) -> list[str]:
@@ -106,20 +108,30 @@ class Measured:
     @cached_property
     def duplicate_lines(self) -> tuple[float, float]:
         """Shares of repeated lines: of the lines, and of the characters."""
-        return shares_of_repeats(_NEWLINES.split(self.text), self.length)
+        lines = _NEWLINES.split(self.text) if "\n\n" in self.text else self.text.split("\n")
+        return shares_of_repeats(lines, self.length)
 
     @cached_property
     def duplicate_paragraphs(self) -> tuple[float, float]:
         """Shares of repeated paragraphs: of the paragraphs, and of the characters."""
-        return shares_of_repeats(_PARAGRAPHS.split(self.text.strip()), self.length)
+        text = self.text.strip()
+        paragraphs = _PARAGRAPHS.split(text) if "\n\n\n" in text else text.split("\n\n")
+        return shares_of_repeats(paragraphs, self.length)
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
         """Characters of all tokens before each position; one longer than the tokens."""
         import numpy as np
 
-        lengths = np.fromiter(map(len, self.vocabulary), np.int64, len(self.vocabulary))
-        return np.concatenate(([0], np.cumsum(lengths[self.numbers])))
+        ends = np.zeros(len(self.tokens) + 1, np.int64)
+        np.cumsum(self._lengths[self.numbers], out=ends[1:])
+        return ends
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.int64]:
+        import numpy as np
+
+        return np.fromiter(map(len, self.vocabulary), np.int64, len(self.vocabulary))
 
     @cached_property
     def _grams(self) -> dict[int, NDArray[np.uint64]]:
@@ -173,6 +185,8 @@ class Measured:
         if len(self.tokens) < 6:
             return 0.0
         fives = self.grams(5)
+        if _most(fives) <= 1:
+            return 0.0
         order = np.argsort(fives, kind="stable")
         ordered = fives[order]
         repeats = order[1:][ordered[1:] == ordered[:-1]]
@@ -201,16 +215,19 @@ class Measured:
         """Over the lines that C4 would keep: sentences, whether any says lorem ipsum, whether any has a `{`."""
         sentences = 0
         lorem = curly = False
+        whole = self.text.lower()
+        worded = "javascript" in whole or "lorem ipsum" in whole or any(phrase in whole for phrase in _POLICY)
+        cited = "[" in whole
         for raw in self.all_lines:
             line = raw.strip()
-            words = line.split()
-            if "[" in line:
+            words = line.split(None, _C4_LINE_WORDS)
+            if cited:
                 line = _CITATION.sub("", line)
             if not line.endswith(_C4_ENDS) or line.endswith("...") or len(words) < _C4_LINE_WORDS:
                 continue
-            if len(line) > _LONG_WORD and max(map(len, words)) > _LONG_WORD:
+            if len(raw) > _LONG_WORD and max(map(len, raw.split())) > _LONG_WORD:
                 continue
-            lowered = line.lower()
+            lowered = line.lower() if worded else ""
             lorem = lorem or "lorem ipsum" in lowered
             if "javascript" in lowered:
                 continue
