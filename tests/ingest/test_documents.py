@@ -392,3 +392,28 @@ def test_a_truncated_warc_keeps_the_captures_before_the_break(read):
     records, bad = read("warc", gzip.decompress(data)[:-20], name="x.warc", extract="structure")
     assert len(records) == 1
     assert bad[-1].reason == "truncated-stream"
+
+
+def test_a_damaged_warc_header_costs_its_record_alone(read):
+    """One flipped byte would take the rest of an archive of a gigabyte with it."""
+    plain = gzip.decompress(_warc(*CAPTURES)).replace(b"Content-Length: ", b"Content-Lengt\xff: ", 1)
+    records, bad = read("warc", plain, name="x.warc")
+    assert [r.meta["url"] for r in records] == ["http://x.org/b.txt"]
+    assert [q.reason for q in bad] == ["invalid-warc", "not-text", "http-error"]
+    assert bad[0].origin.end == bad[1].origin.start
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ("Content-Encoding: gzip", gzip.compress(b"Plain words.")),
+        ("Content-Encoding: gzip", b"Plain words."),
+        ("Transfer-Encoding: chunked", b"6\r\nPlain \r\n6;x=y\r\nwords.\r\n0\r\n\r\n"),
+    ],
+)
+def test_http_codings_are_undone(read, headers, body):
+    """Pages would be quarantined as binary."""
+    data = _warc(("http://x.org/b", f"200 OK\r\n{headers}", "text/plain", body))
+    records, bad = read("warc", data, name="x.warc.gz")
+    assert [r.text for r in records] == ["Plain words."]
+    assert not bad

@@ -50,21 +50,26 @@ class Csv(Reader):
         """A record for each row; offsets are the bytes of its lines."""
         mapper = RowMapper(ctx)
         names: list[str] | None = None
-        width = 0
+        width = end = 0
+        empty = True
         for row in _rows(read_text_lines(file, ctx.settings.encoding), ctx.settings):
             if isinstance(row, Fault):
+                empty = False
                 yield ctx.quarantined(row.start, row.end, row.reason, row.detail)
                 continue
             start, end, cells = row
             if ctx.settings.header and names is None:
                 names, width = cells, len(cells)
                 continue
+            empty = False
             width = width or len(cells)
             if len(cells) != width:
                 yield ctx.quarantined(start, end, "wrong-columns", f"{len(cells)} columns instead of {width}")
                 continue
             value: Any = cells if names is None else dict(zip(names, cells, strict=True))
             yield mapper.map(value, start, end)
+        if empty:
+            yield ctx.quarantined(0, end, "empty-file", "a header without rows")
 
 
 class Tsv(Csv):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from corpusforge.ingest.document import DocumentSettings, file_group, file_language, read_bytes
 from corpusforge.ingest.encoding import Encodings, Undecodable, decode
 from corpusforge.ingest.files import InputFile
-from corpusforge.ingest.html_text import Page, article_text, main_text
+from corpusforge.ingest.html_text import Page, TooDeep, article_text, main_text
 from corpusforge.ingest.reader import ReadContext, Reader
 from corpusforge.ingest.xpaths import checked_xpaths
 from corpusforge.record import Quarantined, Record
@@ -53,7 +53,11 @@ class Html(Reader):
         except Undecodable as error:
             yield ctx.quarantined(0, len(raw), error.reason, error.detail)
             return
-        page = extract(text, ctx.settings)
+        try:
+            page = extract(text, ctx.settings)
+        except TooDeep as error:
+            yield ctx.quarantined(0, len(raw), "too-deep", str(error))
+            return
         if not page.text.strip():
             yield ctx.quarantined(0, len(raw), "no-text", "a page of navigation alone")
             return
@@ -64,7 +68,7 @@ class Html(Reader):
 
 
 def extract(html: str, settings: HtmlSettings) -> Page:
-    """The page's text by the declared method."""
+    """The page's text by the declared method. Raises TooDeep."""
     return article_text(html) if settings.extract == "article" else main_text(html, drop=settings.drop)
 
 

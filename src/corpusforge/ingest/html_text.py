@@ -30,6 +30,7 @@ _PERHAPS = re.compile(
     r"(?:^|[\s_-])(?:menu|sidebar|footer|header|banner|related|share|social|tags|widget|comments?)(?:$|[\s_-])", re.I
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+MAX_DEPTH = 250
 _LINKS_PERHAPS = 0.35
 _LINKS_SURELY = 0.8
 _MAIN_SHARE = 0.4
@@ -62,17 +63,27 @@ class Page:
     language: str
 
 
+class TooDeep(ValueError):
+    """HTML nested deeper than any page that people read."""
+
+
 def parse(html: str) -> Any:
-    """The page's root element, or None if there is no element in it."""
+    """The page's root element, or None if there is no element in it. Raises TooDeep."""
     from lxml import etree
 
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=False)
     # Lone surrogates and NUL are no part of any page; lxml would refuse them or stop at them.
     raw = html.replace("\0", "").encode("utf-8", "replace")
     try:
-        return etree.fromstring(raw, parser) if raw.strip() else None
+        root = etree.fromstring(raw, parser) if raw.strip() else None
     except etree.XMLSyntaxError:
         return None
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")) if root is not None else ():
+        depth += 1 if event == "start" else -1
+        if depth > MAX_DEPTH:
+            raise TooDeep(f"more than {MAX_DEPTH} elements deep")
+    return root
 
 
 def main_text(html: str, *, drop: Sequence[str] = ()) -> Page:

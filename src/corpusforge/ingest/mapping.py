@@ -9,7 +9,7 @@ import orjson
 from pydantic import BeforeValidator, Field, model_validator
 
 from corpusforge.ingest.fields import MISSING, as_text, lookup
-from corpusforge.ingest.html_text import fragment_text
+from corpusforge.ingest.html_text import TooDeep, fragment_text
 from corpusforge.ingest.reader import ReadContext, ReaderSettings
 from corpusforge.record import Message, Quarantined, Record, Unit, render, stable_hash
 
@@ -149,7 +149,10 @@ class RowMapper:
         value = as_text(lookup(row, path))
         if value is None:
             raise _Unusable("missing-field", f"field {path}")
-        text = fragment_text(value) if self._settings.html else value
+        try:
+            text = fragment_text(value) if self._settings.html else value
+        except TooDeep:
+            raise _Unusable("too-deep", f"field {path}") from None
         if not text.strip():
             raise _Unusable("empty-text", f"field {path}")
         return text

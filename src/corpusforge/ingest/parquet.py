@@ -57,6 +57,8 @@ def _groups(parquet: pq.ParquetFile, ctx: ReadContext) -> Iterator[Record | Quar
     mapper = RowMapper(ctx)
     names = set(parquet.schema_arrow.names)
     columns = sorted({c if c in names else c.split(".")[0] for c in ctx.settings.columns()} & names)
+    if not parquet.metadata.num_rows:
+        yield ctx.quarantined(0, 0, "empty-file", "no rows", "row")
     start = 0
     for group in range(parquet.num_row_groups):
         end = start + parquet.metadata.row_group(group).num_rows

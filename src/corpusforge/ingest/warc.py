@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -13,14 +12,14 @@ from corpusforge.ingest.document import file_language
 from corpusforge.ingest.encoding import Undecodable, decode
 from corpusforge.ingest.files import BrokenStream, InputFile
 from corpusforge.ingest.html import HtmlSettings, declared_encoding, extract
-from corpusforge.ingest.html_text import Page
-from corpusforge.ingest.lines import drain
+from corpusforge.ingest.html_text import Page, TooDeep
+from corpusforge.ingest.lines import Fault, drain
 from corpusforge.ingest.reader import MAX_RECORD_BYTES, ReadContext, Reader
+from corpusforge.ingest.warc_frames import MAGIC, Frame, HttpMessage, UnknownCoding, frames, http_message
 from corpusforge.record import Quarantined, Record, record_id, stable_hash
 
-# The archive's own bookkeeping; no documents.
-_BOOKKEEPING = frozenset(("warcinfo", "request", "metadata", "revisit", "continuation"))
-_MAGIC = b"WARC/"
+# The others (warcinfo, request, metadata, revisit, continuation) are the archive's own bookkeeping.
+_DOCUMENTS = frozenset(("response", "resource", "conversion"))
 _HTML = ("text/html", "application/xhtml+xml")
 
 
@@ -31,94 +30,74 @@ class WarcSettings(HtmlSettings):
 
 
 class Warc(Reader):
-    """Web captures (source: ISO 28500), compressed by record, as a whole, or not at all."""
+    """Web captures, compressed by record, as a whole, or not at all."""
 
     name = "warc"
     version = 1
-    libraries = ("lxml", "trafilatura", "warcio")
+    libraries = ("lxml", "trafilatura")
     Settings = WarcSettings
 
     def read(self, file: InputFile, ctx: ReadContext) -> Iterator[Record | Quarantined]:
         """A record for each response, keyed by its URI; offsets are bytes of the decompressed archive."""
-        from warcio.archiveiterator import ArchiveIterator
-        from warcio.exceptions import ArchiveLoadFailed
-
-        class Quiet(ArchiveIterator):  # type: ignore[misc]
-            # warcio would print a line of the page to stderr.
-            INC_RECORD = ""
-
         seen: Counter[str] = Counter()
-        end = 0
         with file.open() as stream:
             try:
-                head = stream.peek(len(_MAGIC))[: len(_MAGIC)]
-                if head != _MAGIC:
-                    yield ctx.quarantined(0, drain(stream), "invalid-warc" if head else "empty-file")
-                    return
-                archive = Quiet(_Tellable(stream))
-                for record in archive:
-                    uri = record.rec_headers.get_header("WARC-Target-URI") or ""
-                    if record.rec_type in _BOOKKEEPING or uri.startswith("metadata:"):
-                        end = archive.get_record_offset() + archive.get_record_length()
-                        continue
-                    raw = record.content_stream().read(MAX_RECORD_BYTES + 1)
-                    start = archive.get_record_offset()
-                    end = start + archive.get_record_length()
-                    if record.raw_stream.limit > 0:
-                        yield ctx.quarantined(start, end, "truncated-stream", "the archive ends within this record")
-                    else:
-                        yield _capture(record, raw, start, end, ctx, seen)
+                head = stream.peek(len(MAGIC))[: len(MAGIC)]
             except BrokenStream as error:
-                yield ctx.quarantined(end, max(end, error.decoded), "truncated-stream", "the archive breaks here")
-            except (ArchiveLoadFailed, EOFError, ValueError):
-                yield ctx.quarantined(end, end, "invalid-warc", "from here to the end of the file")
+                yield ctx.quarantined(0, error.decoded, "truncated-stream", "the archive breaks here")
+                return
+            if head != MAGIC:
+                yield ctx.quarantined(0, drain(stream), "invalid-warc" if head else "empty-file")
+                return
+            for frame in frames(stream):
+                if isinstance(frame, Fault):
+                    yield ctx.quarantined(frame.start, frame.end, frame.reason, frame.detail)
+                elif frame.headers.get("warc-type") in _DOCUMENTS and not _uri(frame).startswith("metadata:"):
+                    yield _capture(frame, ctx, seen)
 
 
-class _Tellable:
-    """A stream as warcio wants it. A read gives what is there, so that a break shows after all bytes before it."""
-
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream = stream
-        self._position = 0
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._stream.read1(size)
-        self._position += len(block)
-        return block
-
-    def tell(self) -> int:
-        return self._position
+def _uri(frame: Frame) -> str:
+    # Early writers put the URI between angle brackets.
+    return frame.headers.get("warc-target-uri", "").strip("<>")
 
 
-def _capture(
-    record: Any, raw: bytes, start: int, end: int, ctx: ReadContext, seen: Counter[str]
-) -> Record | Quarantined:
-    """The record of one capture. Quarantined: http-error, not-text, too-long, no-text, missing-field."""
-    uri = record.rec_headers.get_header("WARC-Target-URI") or ""
+def _capture(frame: Frame, ctx: ReadContext, seen: Counter[str]) -> Record | Quarantined:
+    """The record of one capture. Quarantined: missing-field, http-error, not-text, too-long, too-deep, no-text."""
+
+    def bad(reason: str, detail: str = "") -> Quarantined:
+        return ctx.quarantined(frame.start, frame.end, reason, detail)
+
+    uri = _uri(frame)
     if not uri:
-        return ctx.quarantined(start, end, "missing-field", "WARC-Target-URI")
-    http = record.http_headers
-    status = (http.get_statuscode() if http else "200") or ""
-    if not status.startswith("2"):
-        return ctx.quarantined(start, end, "http-error", f"status {status[:3]}")
-    header = (http or record.rec_headers).get_header("Content-Type") or ""
+        return bad("missing-field", "WARC-Target-URI")
+    message = HttpMessage("200", frame.headers, frame.block)
+    if frame.headers.get("content-type", "").startswith("application/http"):
+        try:
+            message = http_message(frame.block)
+        except UnknownCoding:
+            return bad("unreadable", "a content coding that is not read")
+    if not message.status.startswith("2"):
+        return bad("http-error", f"status {message.status[:3]}")
+    header = message.headers.get("content-type", "")
     kind = header.partition(";")[0].strip().lower()
     if kind not in _HTML and kind != "text/plain":
-        return ctx.quarantined(start, end, "not-text", kind[:60])
-    if len(raw) > MAX_RECORD_BYTES:
-        return ctx.quarantined(start, end, "too-long", f"more than {MAX_RECORD_BYTES} bytes")
+        return bad("not-text", kind[:60])
+    if len(message.body) > MAX_RECORD_BYTES:
+        return bad("too-long", f"more than {MAX_RECORD_BYTES} bytes")
     try:
-        text = decode(raw, ctx.settings.encoding or declared_encoding(raw, header)).text
+        text = decode(message.body, ctx.settings.encoding or declared_encoding(message.body, header)).text
+        page = extract(text, ctx.settings) if kind in _HTML else Page(text, "", "")
     except Undecodable as error:
-        return ctx.quarantined(start, end, error.reason, error.detail)
-    page = extract(text, ctx.settings) if kind in _HTML else Page(text, "", "")
+        return bad(error.reason, error.detail)
+    except TooDeep as error:
+        return bad("too-deep", str(error))
     if not page.text.strip():
-        return ctx.quarantined(start, end, "no-text", "a page of navigation alone")
+        return bad("no-text", "a page of navigation alone")
     seen[uri] += 1
     # A page captured twice: its content tells the captures apart, wherever they stand in the archive.
     key = uri if seen[uri] == 1 else f"{uri} {stable_hash(page.text, size=16)}.{seen[uri]}"
-    date = record.rec_headers.get_header("WARC-Date") or ""
     return ctx.record(
-        key=key, text=page.text, title=page.title, start=start, end=end, group=record_id(ctx.source, uri),
-        language=file_language(ctx, page.language), meta={"url": uri, "captured": date},
+        key=key, text=page.text, title=page.title, start=frame.start, end=frame.end,
+        group=record_id(ctx.source, uri), language=file_language(ctx, page.language),
+        meta={"url": uri, "captured": frame.headers.get("warc-date", "")},
     )  # fmt: skip

@@ -19,6 +19,7 @@ class Dialect:
     namespaces: Mapping[str, str] = field(default_factory=dict)
 
 
+_MALLARD_BLOCKS = "p div subtitle note example figure listing synopsis desc choose when else"
 _CNXML_BLOCKS = """
     content para note figure caption media exercise problem solution equation rule statement proof example definition
     meaning abstract tgroup thead tbody
@@ -37,7 +38,7 @@ PLAIN = Dialect(
 )
 MALLARD = Dialect(
     Shape(
-        blocks=frozenset("p div subtitle note example figure listing synopsis desc choose when else".split()),
+        blocks=frozenset(_MALLARD_BLOCKS.split()),
         headings={"title": 0},
         sections=frozenset(("section",)),
         bullets=frozenset(("list",)),
