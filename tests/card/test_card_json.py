@@ -100,6 +100,25 @@ def test_an_e_mail_address_is_not_the_street_address_that_was_expected(made):
     assert card(manifest).people.expected_unfound["help-centre"] == ("address",)
 
 
+def test_gates_that_hold_beside_an_open_licence_are_not_a_failure(made):
+    """A reviewer must tell a broken build from one that needs a lawyer's word."""
+    manifest = made.blameless()
+    assert card(manifest).verdict.state == "holds"
+    manifest["sources"][0]["licence"] = "OurOwn-1.0"
+    verdict = card(manifest).verdict
+    assert (verdict.state, verdict.passed) == ("waive", False)
+    assert verdict.headline == "All 4 gates hold, but 1 matter needs a written waiver."
+
+
+def test_examples_are_the_closest_calls(made):
+    """The first k by name would show the easy cases."""
+    manifest = made.manifest()
+    near = [made.near("desk-chats", i, "low-quality", 0.1 * i, 0.5, False, f"call {i}") for i in range(5)]
+    next(s for s in manifest["steps"] if s["name"] == "quality")["near"] = near
+    reason = next(r for r in card(manifest).funnel.reasons if r.reason == "low-quality")
+    assert [e.excerpt for e in reason.dropped_near] == ["call 4", "call 3", "call 2"]
+
+
 def test_missing_and_filler_sentences_are_listed(made):
     manifest = made.manifest()
     manifest["recipe"]["about"]["purpose"] = "[More Information Needed]"

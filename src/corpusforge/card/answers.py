@@ -30,7 +30,7 @@ def answers(card: Card) -> dict[str, str]:
 def _mixture(card: Card) -> str:
     said = []
     for blend in card.mixture:
-        parts = ", ".join(f"{precise(group.share_got)} {group.name}" for group in blend.groups)
+        parts = ", ".join(f"{share(group.share_got)} {group.name}" for group in blend.groups)
         amount = f"{tokens(blend.got)} {blend.unit}" if blend.unit == "tokens" else f"{count(blend.got)} rows"
         error = precise(max(blend.largest_error, 1e-6))
         exact = (
@@ -55,7 +55,7 @@ def _funnel(card: Card) -> str:
     least = min(card.funnel.streams, key=lambda stream: (stream.surviving, stream.source))
     return (
         f"{count(total)} records were left out, most by {most}. "
-        f"{least.source} lost the most: {share(least.surviving)} of its {count(least.read)} raw records survive."
+        f"{least.source} kept the least: {share(least.surviving)} of its {count(least.read)} raw records."
     )
 
 
@@ -65,9 +65,7 @@ def _people(card: Card) -> str:
         return "Nobody looked: no redact step ran, so treat every record as personal data."
     read = sum(people.read.values())
     found = f"{count(people.total)} findings in {count(read)} records read, all redacted."
-    if not people.proof and people.detail:
-        return f"{found} {people.detail[0].upper()}{people.detail[1:].rstrip('.')}."
-    return f"{found} {people.proof or 'How many were missed was not measured.'}"
+    return f"{found} {people.proof or people.detail or 'How many were missed was not measured.'}"
 
 
 def _synthetic(card: Card) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from corpusforge.card.figures import count, precise, share
+from corpusforge.card.figures import column, count, share
 from corpusforge.card.funnel import Funnel
 from corpusforge.card.mixture import Blend, Leaf
 from corpusforge.card.synthetic import Audit
@@ -23,7 +23,8 @@ THEMED = {
     "ink": INK, "soft": SOFT, "paper": PAPER, "accent": ACCENT, "accent-2": TONES[1], "accent-3": ACCENT_SOFT,
     "rest-2": TONES[3], "rest": REST, "loss-1": LOSSES[0], "loss-2": LOSSES[1],
 }  # fmt: skip
-_LABEL_FROM = 0.075
+# The share of the width that a letter takes: a label longer than its bar is left to the table.
+_LETTER = 0.0105
 
 
 def whole_bar(blend: Blend) -> str:
@@ -38,7 +39,7 @@ def whole_bar(blend: Blend) -> str:
                 "middle": (at + end) / 2,
                 "fill": TONES[0] if group.name in blend.lens else TONES[min(3 + i, 4)],
                 "ink": INK if group.name not in blend.lens else ON_FILL,
-                "label": f"{group.name} {share(group.share_got)}" if group.share_got >= _LABEL_FROM else "",
+                "label": _fitting(f"{group.name} {share(group.share_got)}", group.share_got),
             }
         )
         at = end
@@ -56,17 +57,19 @@ def leaf_bars(leaves: tuple[Leaf, ...], of_wanted: float, of_got: float, unit: s
             "got": leaf.share_got / of_got if of_got else 0.0,
             "wanted": leaf.share_wanted / of_wanted if of_wanted else 0.0,
             "fill": ACCENT_SOFT if leaf.synthetic else ACCENT,
-            "label": f"{precise(leaf.share_got)} · {count(leaf.got)} {unit}{' · synthetic' if leaf.synthetic else ''}",
+            "label": f"{column(leaf.share_got)} · {count(leaf.got)} {unit}{' · synthetic' if leaf.synthetic else ''}",
         }
         for leaf in leaves
     ]
-    top = max([0.01, *(x for row in rows for x in (row["got"], row["wanted"]))])
+    for row in rows:
+        row["edge"] = max(row["got"], row["wanted"])
+    top = max([0.01, *(row["edge"] for row in rows)])
     y = alt.Y("name:N", sort=None, axis=_names())
     x = alt.X("got:Q", axis=None, scale=alt.Scale(domain=[0, top * 1.6]))
     chart = alt.Chart(alt.InlineData(values=rows))
     bars = chart.mark_bar(height=16).encode(y=y, x=x, color=alt.Color("fill:N", scale=None))
     ticks = chart.mark_tick(color=INK, thickness=2, height=22).encode(y=y, x="wanted:Q")
-    labels = chart.mark_text(align="left", dx=8, color=INK).encode(y=y, x="got:Q", text="label:N")
+    labels = chart.mark_text(align="left", dx=8, color=INK).encode(y=y, x="edge:Q", text="label:N")
     words = ", ".join(f"{row['name']} {row['label']}" for row in rows)
     return _svg(bars + ticks + labels, 28, f"Got, with a tick at what was wanted: {words}.")
 
@@ -92,7 +95,7 @@ def survivors(funnel: Funnel) -> str:
                     "middle": at + part / 2,
                     "fill": ACCENT if kept else LOSSES[funnel.steps.index(step) % 2],
                     "ink": ON_FILL if kept else INK,
-                    "label": f"{step} {share(part)}" if part >= 0.1 else "",
+                    "label": _fitting(f"{step} {share(part)}", part),
                 }
             )
             at += part
@@ -138,6 +141,10 @@ def _segments(rows: list[dict[str, Any]], height: int, words: str) -> str:
         y=y, x="middle:Q", text="label:N", color=alt.Color("ink:N", scale=None)
     )
     return _svg(bars + labels, height, words)
+
+
+def _fitting(label: str, width: float) -> str:
+    return label if width >= _LETTER * len(label) else ""
 
 
 def _names() -> alt.Axis:

@@ -150,6 +150,7 @@ class EvalFacts(Fact):
     qa: int = 0
     mcq: int = 0
     tasks: dict[str, int] = Field(default_factory=dict)
+    texts: dict[str, int] = Field(default_factory=dict)
     files: tuple[FileFact, ...] = ()
 
 

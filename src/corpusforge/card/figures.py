@@ -40,6 +40,16 @@ def precise(x: float) -> str:
     return f"{100 * x:.4f}".rstrip("0").rstrip(".") + "%"
 
 
+def column(x: float) -> str:
+    """A share for a column of shares: two decimals, or four where two would say nothing."""
+    return f"{100 * x:.2f}%" if x == 0 or x >= 0.0001 else precise(x)
+
+
+def sentence(text: str) -> str:
+    """A remark with a capital and a full stop; nothing stays nothing."""
+    return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
 def part(n: int, of: int, what: str = "") -> str:
     """`12 of 4,812 records (0.25%)`; the share is left out when there is nothing to divide by."""
     words = f"{count(n)} of {count(of)}" + (f" {what}" if what else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corpusforge.card.facts import Facts, StepCounts
+from corpusforge.card.facts import Facts, NearSample, StepCounts
 from corpusforge.card.section import Section
 
 EXAMPLES = 3
@@ -78,6 +78,11 @@ def make_funnel(facts: Facts) -> Funnel:
     )
 
 
+def _distance(sample: NearSample) -> tuple[float, str]:
+    away = abs(sample.score - sample.threshold) if sample.score is not None and sample.threshold is not None else 0.0
+    return away, sample.id
+
+
 def _stream(source: str, role: str, facts: Facts) -> Stream | None:
     flows = [
         _flow(step.name, step.counts[source]) for step in facts.steps if not step.is_maker and source in step.counts
@@ -121,7 +126,7 @@ def _reasons(facts: Facts) -> list[Reason]:
                 sides = [
                     tuple(
                         Example(source=s.source, id=s.id, score=s.score, threshold=s.threshold, excerpt=s.excerpt)
-                        for s in sorted(near, key=lambda s: (s.source, s.id))
+                        for s in sorted(near, key=_distance)
                         if s.kept is kept and s.excerpt
                     )[:EXAMPLES]
                     for kept in (True, False)

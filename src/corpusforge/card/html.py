@@ -31,7 +31,7 @@ def card_html(card: Card, approval: Approval | None = None) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        count=figures.count, share=figures.share, precise=figures.precise, size=figures.size, tokens=figures.tokens,
+        count=figures.count, share=figures.share, column=figures.column, size=figures.size, tokens=figures.tokens,
         marked=marked, words=lambda name: str(name).replace("_", " ").replace("-", " "),
     )  # fmt: skip
     environment.globals.update(part=figures.part, plural=figures.plural)

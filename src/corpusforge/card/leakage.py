@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corpusforge.card.facts import Facts
+from corpusforge.card.figures import sentence
 from corpusforge.card.section import Section
 
 CONTAMINATED = "contaminated:"
@@ -44,7 +45,8 @@ def make_leakage(facts: Facts) -> Leakage:
     read = sum(c.read for step in steps for c in step.counts.values())
     gate = next((gate for gate in facts.gates if gate.name == "contamination"), None)
     observed = gate.observed if gate else None
-    held = {"qa": facts.eval.qa, "mcq": facts.eval.mcq, **facts.eval.tasks}
+    texts = {f"texts of {name}": n for name, n in facts.eval.texts.items()}
+    held = {"qa": facts.eval.qa, "mcq": facts.eval.mcq, **facts.eval.tasks, **texts}
     return Leakage(
         checked=bool(steps),
         removed=sum(sum(c.dropped.values()) for step in steps for c in step.counts.values()),
@@ -54,7 +56,7 @@ def make_leakage(facts: Facts) -> Leakage:
             for name, row in sorted(hits.items(), key=lambda pair: (-sum(pair[1].values()), pair[0]))
         ),
         left="not measured" if observed is None else f"{observed:g}" if isinstance(observed, float) else observed,
-        left_detail=gate.detail if gate else "",
+        left_detail=sentence(gate.detail) if gate else "",
         holdout_groups=facts.lineage.holdout_groups,
         violations=facts.lineage.violations,
         heldout={name: n for name, n in sorted(held.items()) if n},

@@ -61,6 +61,10 @@ def _table() -> dict[str, Licence]:
         Licence("0BSD", "BSD Zero Clause", attribution=False),
         Licence("MIT", "MIT Licence"),
         Licence("ISC", "ISC Licence"),
+        Licence("PSF-2.0", "Python Software Foundation Licence 2.0"),
+        Licence("Python-2.0", "Python Licence 2.0"),
+        Licence("Zlib", "zlib Licence"),
+        Licence("BSL-1.0", "Boost Software Licence 1.0"),
         Licence("BSD-2-Clause", "BSD 2-Clause"),
         Licence("BSD-3-Clause", "BSD 3-Clause"),
         # gnu.org: the patent terms of Apache-2.0 are further restrictions in the eyes of GPLv2.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from corpusforge.card.facts import Facts
-from corpusforge.card.figures import bound_sentence
+from corpusforge.card.figures import bound_sentence, sentence
 from corpusforge.card.section import Section
 
 FOUND = "found:"
@@ -76,7 +76,7 @@ def make_people(facts: Facts) -> People:
         other={key: dict(sorted(row.items())) for key, row in sorted(other.items())},
         expected_unfound=_unfound(facts, found, read),
         proof=bound_sentence(gate.found or 0, gate.checked) if gate and gate.checked else "",
-        detail=gate.detail if gate else "",
+        detail=sentence(gate.detail) if gate else "",
         samples=tuple(Redacted(id=s.id, source=s.source, text=s.text) for s in facts.samples.redacted[:SAMPLES]),
     )
 

@@ -32,7 +32,7 @@ def questions(card: Card) -> list[Question]:
     near = sum(len(r.kept_near) + len(r.dropped_near) for r in card.funnel.reasons)
     if near:
         # Chosen for being close calls, not at random: they bound nothing.
-        text = f"I read the {near} records near the line; they were kept or left out as I would have done."
+        text = f"I read the {near} examples of question 2; they were kept or left out as I would have done."
         asked.append(Question("dropped", text))
     asked += _samples("redacted", "redacted samples", len(card.people.samples), "name nobody")
     made = card.synthetic

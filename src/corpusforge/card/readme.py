@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from corpusforge.card.card_json import Card
-from corpusforge.card.figures import count, part, plural, precise, share, size, tokens
+from corpusforge.card.figures import column, count, part, plural, precise, share, size, tokens
 from corpusforge.card.front_matter import front_matter_yaml
 from corpusforge.card.mixture import Blend
 from corpusforge.card.rights import SourceRights
@@ -94,8 +94,8 @@ def _changes(card: Card) -> str:
 def _blend(blend: Blend) -> str:
     rows = [
         (
-            group.name, leaf.name, leaf.licence or "–", count(leaf.got), precise(leaf.share_wanted),
-            precise(leaf.share_got), f"{leaf.epochs:.2f}", count(leaf.have), "yes" if leaf.synthetic else "no",
+            group.name, leaf.name, leaf.licence or "–", count(leaf.got), column(leaf.share_wanted),
+            column(leaf.share_got), f"{leaf.epochs:.2f}", count(leaf.have), "yes" if leaf.synthetic else "no",
         )
         for group in blend.groups
         for leaf in group.leaves

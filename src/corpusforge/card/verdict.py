@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from corpusforge.card.facts import Facts, GateFacts
-from corpusforge.card.figures import bound_sentence, count, plural, precise
+from corpusforge.card.figures import bound_sentence, count, plural, precise, sentence
 from corpusforge.card.section import Section
 
 # Gates whose numbers are shares of 1; all others are counts.
@@ -29,10 +31,14 @@ class Blocker(Section):
 
 
 class Verdict(Section):
-    """All gates, those that fail, and one sentence that sums them up."""
+    """All gates and one sentence that sums them up.
+
+    `state`: `holds`; `waive`, where every gate holds but something needs a written word; `fails`.
+    """
 
     headline: str
     passed: bool
+    state: Literal["holds", "waive", "fails"]
     gates: tuple[Gate, ...]
     blockers: tuple[Blocker, ...]
 
@@ -49,9 +55,10 @@ def make_verdict(facts: Facts, rights_blockers: list[Blocker]) -> Verdict:
         text = f"{rows} descend from held-out groups, so the evaluation cannot be trusted."
         blockers.append(Blocker(key="lineage", text=text))
     blockers += rights_blockers
-    return Verdict(
-        headline=_headline(gates, failed, blockers), passed=not blockers, gates=gates, blockers=tuple(blockers)
-    )
+    headline = _headline(gates, failed, blockers)
+    fails = bool(failed) or facts.lineage.violations > 0
+    state: Literal["holds", "waive", "fails"] = "fails" if fails else "waive" if blockers else "holds"
+    return Verdict(headline=headline, passed=not blockers, state=state, gates=gates, blockers=tuple(blockers))
 
 
 def _gate(gate: GateFacts) -> Gate:
@@ -60,7 +67,7 @@ def _gate(gate: GateFacts) -> Gate:
         allowed=_limit(gate),
         observed=_amount(gate.name, gate.observed),
         passed=gate.passed,
-        detail=gate.detail,
+        detail=sentence(gate.detail),
         proof=bound_sentence(gate.found or 0, gate.checked) if gate.checked else "",
     )
 
