@@ -135,9 +135,7 @@ SOURCE_FAULTS = [
 
 
 @pytest.mark.parametrize(("name", "old", "new", "message"), SOURCE_FAULTS, ids=[f[0] for f in SOURCE_FAULTS])
-def test_a_malformed_source_names_file_and_line(
-    workspace: Path, name: str, old: str, new: str, message: str
-) -> None:
+def test_a_malformed_source_names_file_and_line(workspace: Path, name: str, old: str, new: str, message: str) -> None:
     path = workspace / "sources" / "demo-help.yaml"
     text = path.read_text()
     assert old in text

@@ -20,8 +20,10 @@ def evaluate_gates(gates: Gates, manifest: Mapping[str, Any], shards: Sequence[S
     ]
 
 
-def _result(name: str, allowed: float, observed: float | None, passed: bool, detail: str) -> dict[str, Any]:
-    return {"name": name, "allowed": allowed, "observed": observed, "passed": passed, "detail": detail}
+def _result(
+    name: str, allowed: float, observed: float | None, passed: bool, detail: str, **figures: int
+) -> dict[str, Any]:
+    return {"name": name, "allowed": allowed, "observed": observed, "passed": passed, "detail": detail, **figures}
 
 
 def _personal_data(allowed: float, manifest: Mapping[str, Any], shards: Sequence[Shard]) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def _personal_data(allowed: float, manifest: Mapping[str, Any], shards: Sequence
     detail = f"second detector: {found} of {looked} sampled records, so at most {upper:.2%} (95%)"
     if looked == 0:
         detail = "every source is declared free of personal data"
-    return _result("personal_data", allowed, round(upper, 6), upper <= allowed, detail)
+    return _result("personal_data", allowed, round(upper, 6), upper <= allowed, detail, checked=looked, found=found)
 
 
 def _contamination(allowed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,4 +67,4 @@ def _grounded(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
         return _result("grounded", allowed, None, True, "no synthetic rows")
     share = proven / rows
     detail = f"{proven} of {rows} synthetic rows have evidence that lies within their parent's text"
-    return _result("grounded", allowed, round(share, 6), share >= allowed, detail)
+    return _result("grounded", allowed, round(share, 6), share >= allowed, detail, checked=rows, found=proven)

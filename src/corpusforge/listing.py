@@ -68,7 +68,7 @@ def readers(_: Path) -> Table:
     formats: Mapping[str, str] = importlib.import_module("corpusforge.ingest.formats").FORMATS
     rows: list[tuple[Any, ...]] = []
     for name, place in sorted(formats.items()):
-        module, _, attribute = place.partition(":")
+        module, attribute = place.split(":")
         reader = getattr(importlib.import_module(module), attribute)
         rows.append((name, reader.version, (reader.__doc__ or "").strip().splitlines()[0]))
     return ("reader", "version", "about"), rows

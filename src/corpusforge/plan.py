@@ -102,6 +102,7 @@ def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping
     for name in use.stage.file_settings:
         ready[name], shown[name] = _files(ready[name], recipe.workspace, use.name)
     resources = {path.name: sha256_file(path) for path in use.stage.resources()}
+    resources.update(use.stage.also_identity(use.settings))
     if ".py:" in use.written:
         # A user's file is small and its version easily forgotten: its bytes are its identity.
         resources["file"] = sha256_file(recipe.workspace / use.written.rpartition(":")[0])

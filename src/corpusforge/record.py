@@ -135,6 +135,15 @@ def part_offsets(messages: Sequence[Message]) -> list[int]:
     return offsets
 
 
+def excerpt(text: str, length: int) -> str:
+    """The beginning of a text, at most `length` characters, never ending inside a redaction placeholder."""
+    if len(text) <= length:
+        return text
+    cut = text[:length]
+    opened = cut.rfind("<")
+    return cut[:opened] if opened >= 0 and ">" not in cut[opened:] and length - opened < 40 else cut
+
+
 def stable_hash(*parts: str, size: int = 8) -> str:
     """A hex digest (2 * `size` digits) of some strings, the same on every machine and in every process."""
     digest = hashlib.blake2b(digest_size=size)

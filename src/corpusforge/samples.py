@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from corpusforge.record import SYNTHETIC, Record, stable_hash
+from corpusforge.record import SYNTHETIC, Record, excerpt, stable_hash
 from corpusforge.shards import Shard, read_records
 
 EACH = 20
@@ -82,19 +82,29 @@ def _pick(rows: Iterable[Record], kind: str, seed: int) -> list[Record]:
 def _qa(row: Record, texts: Mapping[str, str]) -> dict[str, Any]:
     evidence = _evidence(row, texts) or ""
     question, answer = row.meta["question"], row.meta["answer"]
-    shown = {"question": question[:EXCERPT], "answer": answer[:EXCERPT], "evidence_text": evidence[:EXCERPT]}
+    shown = {
+        "question": excerpt(question, EXCERPT),
+        "answer": excerpt(answer, EXCERPT),
+        "evidence_text": excerpt(evidence, EXCERPT),
+    }
     return {"id": row.id, "source": row.source, **shown}
 
 
 def _mcq(row: Record) -> dict[str, Any]:
     meta = row.meta
-    options = [option[:EXCERPT] for option in meta["options"]]
+    options = [excerpt(option, EXCERPT) for option in meta["options"]]
     marks = {"gold": meta["gold"], "near": meta["near"], "far": meta["far"]}
-    return {"id": row.id, "source": row.source, "question": meta["question"][:EXCERPT], "options": options, **marks}
+    return {
+        "id": row.id,
+        "source": row.source,
+        "question": excerpt(meta["question"], EXCERPT),
+        "options": options,
+        **marks,
+    }
 
 
 def _reading(row: Record) -> dict[str, Any]:
-    return {"id": row.id, "source": row.source, "task": row.meta.get("task", ""), "text": row.text[:EXCERPT]}
+    return {"id": row.id, "source": row.source, "task": row.meta.get("task", ""), "text": excerpt(row.text, EXCERPT)}
 
 
 def _redacted(shards: Sequence[Shard], seed: int) -> list[dict[str, Any]]:
@@ -103,8 +113,9 @@ def _redacted(shards: Sequence[Shard], seed: int) -> list[dict[str, Any]]:
     for shard in shards:
         for record in read_records(shard.path):
             if record.spans and record.kind not in SYNTHETIC:
-                start = max(0, record.spans[0].start - 120)
-                shown = {"id": record.id, "source": record.source, "text": record.text[start : start + 320]}
+                start = max(0, record.text.rfind("\n", 0, max(0, record.spans[0].start - 60)) + 1)
+                around = excerpt(record.text[start:], 320)
+                shown = {"id": record.id, "source": record.source, "text": around}
                 best.append((stable_hash(str(seed), "sample", record.id), shown))
         best = heapq.nsmallest(EACH, best, key=lambda pair: pair[0])
     return [shown for _, shown in best]

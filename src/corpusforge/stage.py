@@ -64,7 +64,6 @@ class StageContext:
     sources: Mapping[str, SourceFacts]
     shared: pa.Table | None = None
     mine: pa.Table | None = None
-    files: Mapping[str, Path] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def count(self, source: str, key: str, n: int = 1) -> None:
@@ -126,6 +125,11 @@ class Stage:
     def resources(cls) -> tuple[Path, ...]:
         """Files shipped with the stage (templates, word lists) that decide its output; hashed into its identity."""
         return ()
+
+    @classmethod
+    def also_identity(cls, settings: Any) -> Mapping[str, str]:
+        """What else of the machine decides the output under these settings, such as a named model's version."""
+        return {}
 
     @classmethod
     def has_survey(cls) -> bool:

@@ -27,7 +27,7 @@ def step_counted(state: StepState) -> dict[str, dict[str, int]]:
 
 
 def step_seconds(states: Mapping[str, StepState]) -> dict[str, float]:
-    """The processor-side seconds that each step's committed results took when they were made."""
+    """The processor seconds that each step's committed results took when they were made."""
     seconds: dict[str, float] = {}
     for name, state in states.items():
         reports = [slot.report for slot in state.slots if slot.report is not None and slot.name in state.keys]

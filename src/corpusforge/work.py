@@ -15,7 +15,7 @@ from corpusforge.errors import StepFailed
 from corpusforge.ingest.formats import find_reader
 from corpusforge.ingest.reader import ReadContext
 from corpusforge.manifest import Counts, fingerprint, nearest
-from corpusforge.record import Dropped, Quarantined, Record
+from corpusforge.record import Dropped, Quarantined, Record, excerpt
 from corpusforge.shards import (
     RecordWriter,
     Shard,
@@ -158,7 +158,7 @@ class _Ledger:
                 "score": item.score,
                 "threshold": item.threshold,
                 "kept": False,
-                "excerpt": "" if text is None else text[:EXCERPT],
+                "excerpt": "" if text is None else excerpt(text, EXCERPT),
             }
         )
         if len(self.near) > 500:
@@ -223,7 +223,7 @@ def _json(value: Mapping[str, Any]) -> str:
 
 
 def _ingest(task: IngestShard, key: str, store: Store) -> Shard:
-    started = time.perf_counter()
+    started = time.process_time()
     reader = find_reader(task.reader)
     settings = reader.Settings.model_validate(dict(task.settings))
     ledger = _Ledger(store, "ingest", key, task.source, open_text=True)
@@ -257,7 +257,7 @@ def _ingest(task: IngestShard, key: str, store: Store) -> Shard:
     finally:
         ledger.close(error)
     extra = {"input_bytes": size}
-    return ledger.commit(task.name, time.perf_counter() - started, {}, extra)
+    return ledger.commit(task.name, time.process_time() - started, {}, extra)
 
 
 def _context(step: Step, settings: Any, decided: Decided, shard: str) -> StageContext:
@@ -275,7 +275,7 @@ def _survey(step: Step, shard: Shard, store: Store) -> None:
     key = step.survey_key(shard.source, shard.sha256)
     if store.report(step.name, key) is not None:
         return
-    started = time.perf_counter()
+    started = time.process_time()
     stage, settings = load_stage(step)
     table = stage.survey(read_records(trusted(shard).path), _context(step, settings, Decided(), shard.name))
     path = store.file(step.name, key, ".parquet")
@@ -286,14 +286,14 @@ def _survey(step: Step, shard: Shard, store: Store) -> None:
         "sha256": sha256_file(path),
         "rows": table.num_rows,
         "files": {".parquet": path.stat().st_size},
-        "seconds": round(time.perf_counter() - started, 4),
+        "seconds": round(time.process_time() - started, 4),
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     write_json(store.file(step.name, key, ".json"), report)
 
 
 def _decide(task: DecideTask, store: Store) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     step = task.step
     stage, settings = load_stage(step)
     decision = stage.decide(task.surveys, _context(step, settings, Decided(), ""))
@@ -312,7 +312,7 @@ def _decide(task: DecideTask, store: Store) -> None:
         "shared": shared,
         "mine": mine,
         "notes": dict(decision.notes),
-        "seconds": round(time.perf_counter() - started, 4),
+        "seconds": round(time.process_time() - started, 4),
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     write_json(store.file(step.name, task.key, ".json"), report)
@@ -325,7 +325,7 @@ def _apply(link: Link, shard: Shard, store: Store) -> Shard:
     done = store.report(step.name, key)
     if done is not None:
         return replace(store.shard(step.name, key, done), name=step.output_name(shard.name))
-    started = time.perf_counter()
+    started = time.process_time()
     stage, settings = load_stage(step)
     ctx = _context(step, settings, decided, shard.name)
     ledger = _Ledger(store, step.name, key, shard.source, step.open_text)
@@ -339,7 +339,7 @@ def _apply(link: Link, shard: Shard, store: Store) -> Shard:
     finally:
         ledger.close(error)
     counted = ctx.counts.get(shard.source, {})
-    return ledger.commit(step.output_name(shard.name), time.perf_counter() - started, counted, {})
+    return ledger.commit(step.output_name(shard.name), time.process_time() - started, counted, {})
 
 
 def _count(

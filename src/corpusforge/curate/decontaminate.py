@@ -49,6 +49,7 @@ class Decontaminate(Stage):
 
     name = "decontaminate"
     version = 1
+    file_settings = ("against",)
     Settings = DecontaminateSettings
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
@@ -145,7 +146,7 @@ def _benchmarks(ctx: StageContext) -> list[tuple[str, Path]]:
     names = [
         entry if stems.count(stem) > 1 or stem == HOLDOUT else stem for entry, stem in zip(written, stems, strict=True)
     ]
-    return [(name, ctx.files.get(entry, Path(entry))) for name, entry in zip(names, written, strict=True)]
+    return [(name, Path(entry)) for name, entry in zip(names, written, strict=True)]
 
 
 def _benchmark(name: str, path: Path, ctx: StageContext) -> tuple[Any, dict[str, int]]:

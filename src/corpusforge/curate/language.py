@@ -64,13 +64,13 @@ class Language(Stage):
     name: ClassVar[str] = "language"
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("py3langid", "fasttext-numpy2-wheel")
+    file_settings: ClassVar[tuple[str, ...]] = ("model",)
     Settings: ClassVar[type[StageSettings]] = LanguageSettings
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record with its language, or `Dropped` as `language` with the probability it had."""
         settings: LanguageSettings = ctx.settings
-        model = ctx.files.get("model") or (Path(settings.model) if settings.model else None)
-        detect = _fasttext(str(model)) if model else _py3langid()
+        detect = _fasttext(settings.model) if settings.model else _py3langid()
         for record in records:
             yield _judged(record, settings, detect, ctx)
 

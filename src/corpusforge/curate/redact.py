@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
 from corpusforge.curate.redaction.kinds import CUSTOM_KIND, ENTITIES, Entity
 from corpusforge.errors import CorpusforgeError
+from corpusforge.manifest import fingerprint, library_version
 from corpusforge.record import Dropped, Quarantined, Record
+from corpusforge.shards import sha256_file
 from corpusforge.stage import Item, SourceFacts, Stage, StageContext, StageSettings
 
 if TYPE_CHECKING:
@@ -89,6 +92,17 @@ class Redact(Stage):
     version = 1
     libraries = ("presidio-analyzer", "spacy", "phonenumbers", "tldextract", "regex")
     Settings = RedactSettings
+
+    @classmethod
+    def also_identity(cls, settings: RedactSettings) -> Mapping[str, str]:
+        """The named pipeline: its version where it is a package, its files where it is a folder."""
+        if settings.ner is None:
+            return {}
+        folder = Path(settings.ner)
+        if not folder.is_dir():
+            return {"ner": f"{settings.ner} {library_version(settings.ner)}"}
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {"ner": fingerprint([[path.relative_to(folder).as_posix(), sha256_file(path)] for path in files])}
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record redacted, `Dropped` (redacted too) with `too-much-personal-data`, or `Quarantined`."""

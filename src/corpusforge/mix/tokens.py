@@ -37,6 +37,7 @@ class Tokens(Stage):
     name: ClassVar[str] = "tokens"
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("tokenizers",)
+    file_settings: ClassVar[tuple[str, ...]] = ("tokenizer",)
     Settings: ClassVar[type[StageSettings]] = TokensSettings
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
