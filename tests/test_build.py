@@ -37,7 +37,28 @@ licence: CC0-1.0
 personal_data: [email]
 quarantine_limit: 5%
 """
-WORDS = "the router sends a signal to every lamp in the house and waits until it answers before it goes on".split()
+WORDS = [
+    "the",
+    "router",
+    "sends",
+    "a",
+    "signal",
+    "to",
+    "every",
+    "lamp",
+    "in",
+    "the",
+    "house",
+    "and",
+    "waits",
+    "until",
+    "it",
+    "answers",
+    "before",
+    "it",
+    "goes",
+    "on",
+]
 
 
 def note(i: int) -> bytes:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from corpusforge.errors import Problems
 from corpusforge.recipe import read_recipe
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from corpusforge.units import Epochs, Rest, Share, Tokens, parse_amount, parse_count, parse_epochs, parse_share
 from hypothesis import given
 from hypothesis import strategies as st
+
+from corpusforge.units import Epochs, Rest, Share, Tokens, parse_amount, parse_count, parse_epochs, parse_share
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def build(recipe: Path, builds: Path, workers: int | None, executor: str | None,
 
 def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of a build that answer: what came in, what is left, what is in the mix, may it be signed?"""
-    steps = manifest["steps"]
+    steps = [step for step in manifest["steps"] if not step["makes"]]
     read = sum(c["read"] for c in steps[0]["counts"].values())
     lost = sum(sum(c["dropped"].values()) for step in steps for c in step["counts"].values())
     bad = sum(sum(c["quarantined"].values()) for step in steps for c in step["counts"].values())

@@ -18,6 +18,7 @@ _AMOUNT = {
     ],
     "description": "A share of the parent (2%), tokens (2B), epochs (4x), or rest.",
 }
+_PERCENT = r"^\s*\d+(\.\d+)?\s*%\s*$"
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
@@ -52,7 +53,7 @@ def source_schema() -> dict[str, Any]:
     rules = []
     for name, path in sorted(formats.items()):
         module, _, attribute = path.partition(":")
-        settings = getattr(importlib.import_module(module), attribute).Settings.model_json_schema()
+        settings = _lenient(getattr(importlib.import_module(module), attribute).Settings.model_json_schema())
         definitions.update(settings.pop("$defs", {}))
         settings["properties"] = {"reader": {"const": name}, **settings.get("properties", {})}
         rules.append({"if": {"properties": {"reader": {"const": name}}}, "then": settings})
@@ -67,7 +68,7 @@ def source_schema() -> dict[str, Any]:
     schema["properties"]["exclude"] = schema["properties"]["path"]
     kinds = schema["properties"]["personal_data"]
     schema["properties"]["personal_data"] = {"anyOf": [{"const": "none"}, kinds]}
-    schema["properties"]["quarantine_limit"] = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"}
+    schema["properties"]["quarantine_limit"] = {"type": "string", "pattern": _PERCENT}
     schema["$schema"] = _DRAFT
     return schema
 
@@ -85,9 +86,27 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
+def _lenient(schema: Any) -> Any:
+    """The schema with the shorter spellings that the readers accept: one word for a list, a percentage for a share."""
+    if isinstance(schema, list):
+        return [_lenient(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: _lenient(value) for key, value in schema.items()}
+    shorter: dict[str, Any] | None = None
+    if made.get("type") == "array" and made.get("items", {}).get("type") == "string":
+        shorter = {"type": "string"}
+    elif made.get("type") == "number" and made.get("maximum") == 1:
+        shorter = {"type": "string", "pattern": _PERCENT}
+    if shorter is None:
+        return made
+    about = {key: made.pop(key) for key in ("title", "description", "default") if key in made}
+    return {**about, "anyOf": [made, shorter]}
+
+
 def _stage(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
     stage = find_stage(name)
-    settings = stage.Settings.model_json_schema()
+    settings = _lenient(stage.Settings.model_json_schema())
     definitions.update(settings.pop("$defs", {}))
     about = (stage.__doc__ or name).strip().splitlines()[0]
     return {"anyOf": [settings, {"type": "boolean"}, {"type": "null"}], "description": about}

@@ -1,4 +1,4 @@
-"""Questions from sentences of the form `If X, Y.`: what if X?"""
+"""Asks what happens if X, from sentences of the form `If X, Y.`"""
 
 from __future__ import annotations
 
