@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,9 +68,9 @@ def note(i: int) -> bytes:
     return orjson.dumps({"key": f"n{i}", "body": body})
 
 
-@pytest.fixture
-def small(workspace: Path) -> Path:
-    """A workspace with a small recipe over one broken export, a help centre, a labelled set and a little public text."""
+def make_small(source: Path, workspace: Path) -> Path:
+    """A small recipe over one broken export, a help centre, a labelled set and a little public text."""
+    shutil.copytree(source, workspace)
     lines = [note(i) for i in range(1000)]
     lines[300] = lines[300][:-9]
     lines[500] = b""
@@ -80,6 +81,12 @@ def small(workspace: Path) -> Path:
     for path in sorted((workspace / "demo" / "public").rglob("*.txt"))[20:]:
         path.unlink()
     return workspace
+
+
+@pytest.fixture
+def small(demo_workspace: Path, tmp_path: Path) -> Path:
+    """A private small workspace, not built."""
+    return make_small(demo_workspace, tmp_path / "small")
 
 
 def forge(workspace: Path, *words: str, code: int = 0) -> str:
@@ -96,9 +103,30 @@ def build(workspace: Path, *words: str, recipe: str = "small") -> dict[str, obje
     return answer
 
 
+@pytest.fixture(scope="session")
+def built_once(demo_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small workspace after one build; tests copy it."""
+    folder = make_small(demo_workspace, tmp_path_factory.mktemp("built") / "workspace")
+    build(folder)
+    return folder
+
+
+@pytest.fixture
+def built(built_once: Path, tmp_path: Path) -> Path:
+    """A private copy of the small workspace with its finished build."""
+    target = tmp_path / "built"
+    shutil.copytree(built_once, target)
+    return target
+
+
 def digests(folder: Path) -> dict[str, str]:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def latest(workspace: Path) -> Path:
+    root = workspace / "builds" / "small"
+    return root / (root / "latest").read_text().strip()
 
 
 def steps(workspace: Path, recipe: str = "small") -> dict[str, dict[str, object]]:
@@ -106,13 +134,12 @@ def steps(workspace: Path, recipe: str = "small") -> dict[str, dict[str, object]
     return {row["step"]: row for row in rows}
 
 
-def test_a_broken_export_loses_three_lines_and_says_which(small: Path) -> None:
-    built = build(small)
+def test_a_broken_export_loses_three_lines_and_says_which(built: Path) -> None:
+    small = built
     shown = orjson.loads(forge(small, "show", "small", "--json"))
     ingest = shown["steps"][0]["counts"]["notes"]
     assert (ingest["read"], ingest["kept"], sum(ingest["quarantined"].values())) == (1000, 997, 3)
-    folder = Path(str(built["manifest"])).parent
-    rows = pq.read_table(small / folder / "quarantine" / "ingest.parquet").to_pylist()
+    rows = pq.read_table(latest(small) / "quarantine" / "ingest.parquet").to_pylist()
     raw = (small / "notes.jsonl").read_bytes()
     starts = [sum(len(line) + 1 for line in raw.split(b"\n")[:i]) for i in (300, 500, 700)]
     assert [row["start"] for row in rows if row["source"] == "notes"] == starts
@@ -124,30 +151,29 @@ def test_a_broken_export_loses_three_lines_and_says_which(small: Path) -> None:
             assert counts["out"] == counts["kept"] + counts["added"]
 
 
-def test_no_planted_address_is_left_anywhere_after_redaction(small: Path) -> None:
-    built = build(small)
-    folder = small / Path(str(built["manifest"])).parent
-    for path in folder.rglob("*"):
+def test_no_planted_address_is_left_anywhere_after_redaction(built: Path) -> None:
+    for path in latest(built).rglob("*"):
         if path.is_file():
             data = b"\n".join(str(row).encode() for row in pq.read_table(path).to_pylist()) \
                 if path.suffix == ".parquet" else path.read_bytes()  # fmt: skip
             assert b"@mail-host.net" not in data, path
 
 
-def test_nothing_changed_means_no_work(small: Path) -> None:
-    first = build(small)
+def test_nothing_changed_means_no_work(built: Path) -> None:
+    small = built
+    first = latest(small).name
     assert all(row["state"] == "reuse" for row in steps(small).values())
     before = digests(small / "builds")
     again = build(small)
     assert again["reused"]
-    assert again["build"] == first["build"]
+    assert again["build"] == first
     after = digests(small / "builds")
     del before["small/last-run.json"], after["small/last-run.json"]
     assert before == after
 
 
-def test_one_changed_article_runs_its_shards_and_plan_said_so(small: Path) -> None:
-    build(small)
+def test_one_changed_article_runs_its_shards_and_plan_said_so(built: Path) -> None:
+    small = built
     article = small / "demo" / "help" / "repeater.md"
     article.write_text(article.read_text().replace("60 square metres", "75 square metres"))
     planned = steps(small)
@@ -169,8 +195,8 @@ def test_one_changed_article_runs_its_shards_and_plan_said_so(small: Path) -> No
         ("qa: {}", "qa: {per_passage: 1}", "qa"),
     ],
 )
-def test_a_changed_setting_is_never_served_stale(small: Path, old: str, new: str, step: str) -> None:
-    first = build(small)
+def test_a_changed_setting_is_never_served_stale(built: Path, old: str, new: str, step: str) -> None:
+    small, first = built, latest(built).name
     recipe = small / "recipes" / "small.yaml"
     recipe.write_text(RECIPE.replace(old, new, 1))
     planned = steps(small)
@@ -179,24 +205,22 @@ def test_a_changed_setting_is_never_served_stale(small: Path, old: str, new: str
     names = list(planned)
     for earlier in names[: names.index(step)]:
         assert planned[earlier]["state"] == "reuse" or planned[earlier]["why"] == "never built"
-    assert build(small)["build"] != first["build"]
+    assert build(small)["build"] != first
 
 
-def test_a_changed_source_file_is_never_served_stale_even_with_its_old_time(small: Path) -> None:
-    first = build(small)
+def test_a_changed_source_file_is_never_served_stale_even_with_its_old_time(built: Path) -> None:
+    small, first = built, latest(built).name
     article = small / "demo" / "help" / "repeater.md"
     stat = article.stat()
     article.write_text(article.read_text().replace("60 square", "61 square"))
     os.utime(article, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert build(small)["build"] != first["build"]
+    assert build(small)["build"] != first
 
 
-def test_workers_and_place_change_nothing(small: Path) -> None:
-    one = build(small, "--workers", "1")
-    assert build(small, "--workers", "2")["reused"]
-    two = build(small, "--workers", "2", "--builds", "elsewhere")
-    first = digests(small / Path(str(one["manifest"])).parent)
-    assert first == digests(small / Path(str(two["manifest"])).parent)
+def test_workers_and_place_change_nothing(built: Path) -> None:
+    assert build(built, "--workers", "1")["reused"]
+    alone = build(built, "--workers", "1", "--builds", "elsewhere")
+    assert digests(latest(built)) == digests(built / Path(str(alone["manifest"])).parent)
 
 
 def test_too_many_broken_lines_stop_the_build(small: Path) -> None:
@@ -205,8 +229,8 @@ def test_too_many_broken_lines_stop_the_build(small: Path) -> None:
     forge(small, "build", "recipes/small.yaml", code=1)
 
 
-def test_a_damaged_shard_is_found_and_made_anew(small: Path) -> None:
-    first = build(small)
+def test_a_damaged_shard_is_found_and_made_anew(built: Path) -> None:
+    small, first = built, latest(built).name
     folder = small / "builds" / "small" / "steps" / "language"
     shard = max(folder.glob("*.parquet"), key=lambda p: p.stat().st_size)
     data = bytearray(shard.read_bytes())
@@ -217,7 +241,7 @@ def test_a_damaged_shard_is_found_and_made_anew(small: Path) -> None:
     forge(small, "build", "recipes/small.yaml", code=1)
     build(small)
     recipe.write_text(RECIPE)
-    assert build(small)["build"] == first["build"]
+    assert build(small)["build"] == first
 
 
 def kill_and_resume(small: Path, moments: int, seconds: float, expected: dict[str, str]) -> None:
@@ -233,14 +257,12 @@ def kill_and_resume(small: Path, moments: int, seconds: float, expected: dict[st
         assert digests(small / Path(str(built["manifest"])).parent) == expected
 
 
-def test_a_killed_build_resumes_to_the_same_bytes(small: Path) -> None:
-    started = time.monotonic()
-    expected = digests(small / Path(str(build(small)["manifest"])).parent)
-    kill_and_resume(small, 2, time.monotonic() - started, expected)
+def test_a_killed_build_resumes_to_the_same_bytes(built: Path) -> None:
+    kill_and_resume(built, 2, 12, digests(latest(built)))
 
 
 @pytest.mark.slow
-def test_thirty_kills_resume_to_the_same_bytes(small: Path) -> None:
+def test_thirty_kills_resume_to_the_same_bytes(built: Path) -> None:
     started = time.monotonic()
-    expected = digests(small / Path(str(build(small)["manifest"])).parent)
-    kill_and_resume(small, 30, time.monotonic() - started, expected)
+    build(built, "--builds", "timed")
+    kill_and_resume(built, 30, time.monotonic() - started, digests(latest(built)))

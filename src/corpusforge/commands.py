@@ -52,14 +52,15 @@ def plan(recipe: Path, builds: Path, as_json: bool) -> None:
         console.data_json({"recipe": made.recipe.name, "steps": rows})
         return
     console.table(
-        ("step", "state", "shards", "run", "why", "records", "est."),
+        ("step", "state", "shards", "run", "maybe", "why", "records", "est."),
         [
-            (r["step"], r["state"], r["shards"], r["run"], r["why"], r["records"], console.duration(r["seconds"]))
-            if r["seconds"] is not None
-            else (r["step"], r["state"], r["shards"], r["run"], r["why"], r["records"], None)
+            (
+                *(r[key] for key in ("step", "state", "shards", "run", "maybe", "why", "records")),
+                None if r["seconds"] is None else console.duration(r["seconds"]),
+            )
             for r in rows
         ],
-        right=(2, 3, 5, 6),
+        right=(2, 3, 4, 6, 7),
     )
 
 

@@ -12,10 +12,10 @@ from corpusforge.plan import Plan, StepState, Walk
 
 
 def explain(plan: Plan, walk: Walk) -> list[dict[str, Any]]:
-    """One row a step: state (reuse or run), why, shards, how many run, records and seconds of last time.
+    """One row a step: state (reuse, run, maybe), why, shards, how many run, records and seconds of last time.
 
-    A step behind one that runs is `run` up to the shown number of shards: those whose input comes out the same are
-    reused after all.
+    `run` counts shards whose own input or stage changed; `maybe` those that wait for a decision over all shards, and
+    are reused after all where it comes out the same for them.
     """
     last = _last_manifest(plan.root)
     before = {step["name"]: step for step in last.get("steps", [])}
@@ -25,18 +25,23 @@ def explain(plan: Plan, walk: Walk) -> list[dict[str, Any]]:
     for name, state in walk.states.items():
         own = [slot for slot in state.slots if state.step is None or state.step.concerns(slot.source)]
         missing = [slot.name for slot in own if slot.shard is None]
+        certain = sum(slot.certain for slot in own if slot.shard is None)
         old = before.get(name)
         known = {shard["name"]: shard["rows"] for shard in old["shards"]} if old else {}
         records = sum(slot.shard.rows if slot.shard else known.get(slot.name, 0) for slot in own)
-        share = len(missing) / len(own) if own else 0.0
+        why = _why(plan, state, missing, old, running)
+        if old is None or (state.step is not None and not _same(state.step.identity, old)):
+            certain = len(missing)
+        share = certain / len(own) if own else 0.0
         took = seconds.get(name)
         rows.append(
             {
                 "step": name,
-                "state": "run" if missing else "reuse",
+                "state": "run" if certain else "maybe" if missing else "reuse",
                 "shards": len(own),
-                "run": len(missing),
-                "why": _why(plan, state, missing, old, running),
+                "run": certain,
+                "maybe": len(missing) - certain,
+                "why": why,
                 "records": records,
                 "seconds": None if took is None or not missing else round(took * share, 2),
             }
@@ -44,6 +49,11 @@ def explain(plan: Plan, walk: Walk) -> list[dict[str, Any]]:
         if missing:
             running.append(name)
     return rows
+
+
+def _same(identity: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    keys = ("stage", "version", "settings", "libraries", "resources")
+    return all(identity.get(key) == old.get(key) for key in keys)
 
 
 def _why(plan: Plan, state: StepState, missing: list[str], old: Mapping[str, Any] | None, running: list[str]) -> str:

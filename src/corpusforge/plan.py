@@ -20,12 +20,17 @@ from corpusforge.yaml_file import expand_variables
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One shard of a step: known (committed) or still to be made."""
+    """One shard of a step: known (committed) or still to be made.
+
+    `certain` tells of one still to be made whether its own input changes; if not, it waits for a decision over all
+    shards, and is reused after all where that decision comes out the same for it.
+    """
 
     name: str
     source: str
     shard: Shard | None
     report: Mapping[str, Any] | None = None
+    certain: bool = True
 
 
 @dataclass(slots=True)
@@ -204,7 +209,8 @@ class Walk:
             elif ready and self._consumers(name) == 1 and (name, slot.name) in chains:
                 chain = chains.pop((name, slot.name))
                 chains[(step.name, output)] = replace(chain, links=(*chain.links, Link(step, "apply")))
-            state.slots.append(Slot(output, slot.source, None))
+            certain = ready if known is not None else slot.certain
+            state.slots.append(Slot(output, slot.source, None, certain=certain))
         return state
 
     def _survey(
