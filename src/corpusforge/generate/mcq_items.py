@@ -74,6 +74,9 @@ def _near(question: Question, pool: Pool) -> Iterator[str]:
     """Slightly wrong: another value of the same slot beside the answer, the answer with one thing changed, or a value
     of the same slot elsewhere."""
     pair, row = question.pair, question.row
+    if pair.family == "command":
+        yield from reversed(_by_likeness(question))
+        return
     beside = [as_option(value, pair.family) for value in pair.siblings]
     yield from _shuffled(
         row, (v for v in beside if form(question.record, pair, v) == form(question.record, pair, question.gold))
@@ -86,7 +89,13 @@ def _near(question: Question, pool: Pool) -> Iterator[str]:
 
 
 def _far(question: Question, pool: Pool) -> Iterator[str]:
-    """Completely wrong: of the same form, from another group and topic, and nowhere in the parent's text."""
+    """Completely wrong: of the same form, from another group and topic, and nowhere in the parent's text; of commands,
+    those for other ends that look least like the right one."""
+    if question.pair.family == "command":
+        # The question names the program, so a command of another program would give the right one away: a guesser that
+        # counted shared words got 77% of such items. What the same program does for other ends is as wrong.
+        yield from _by_likeness(question)
+        return
     values = pool.by_form.get(form(question.record, question.pair, question.gold), [])
     asked = set(stems(question.pair.question)) if question.pair.family in _SPEAKING else set()
     for value in _from_place(question.row, values):
@@ -97,6 +106,17 @@ def _far(question: Question, pool: Pool) -> Iterator[str]:
         # An answer that speaks of what was asked may be right elsewhere, and so here.
         if not asked.intersection(stems(value.value)) and _untold(question, value.value):
             yield value.value
+
+
+def _by_likeness(question: Question) -> list[str]:
+    """The commands beside the right one, those that share least with it first."""
+    gold = set(_normal(question.gold).split())
+
+    def likeness(value: str) -> tuple[float, str]:
+        words = set(_normal(value).split())
+        return len(words & gold) / max(1, len(words | gold)), stable_hash(question.row, value)
+
+    return sorted({as_option(value, "command") for value in question.pair.siblings}, key=likeness)
 
 
 def _from_place(row: str, values: list[Value]) -> Iterator[Value]:

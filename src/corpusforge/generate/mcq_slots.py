@@ -38,8 +38,10 @@ def form(record: Record, pair: Pair, value: str) -> str:
     """The language and surface form of an answer, the same for all options of an item: looks do not tell them apart."""
     if pair.family == "command":
         return f"{record.language}:command"
-    if _NUMBER.fullmatch(value) or re.fullmatch(r"[\d.,:% /-]+", value):
+    if _NUMBER.fullmatch(value):
         shape = "number"
+    elif re.fullmatch(r"[\d.,:% /-]+", value):
+        shape = "figures"
     elif len(value.split()) <= 2 and any(character.isdigit() for character in value):
         shape = "code"
     elif len(value.split()) <= 5:

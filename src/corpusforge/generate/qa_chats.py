@@ -12,7 +12,7 @@ from corpusforge.record import Message, part_offsets, speaker
 
 MAX_QUESTION = 600
 MIN_QUESTION = 15
-MIN_ANSWER = 20
+MIN_ANSWER = 12
 MAX_ANSWER = 1200
 _THANKS = re.compile(
     r"\b(?:thanks?|thank you|thx|tnx|cheers|much appreciated|that (?:worked|works|did it|helped|helps|fixed it)"
@@ -31,7 +31,9 @@ _NEED = re.compile(
 _CLOSING = re.compile(
     r"anything else|(?:have a|you'?re) (?:very )?(?:nice|great|good|welcome)|how (?:can|may) i (?:help|assist)"
     r"|^(?:np|yw|no problem|good ?bye|bye|goodbye|hello|hi|hey|ok|okay|sure|yes|no|thank)\b.{0,40}$"
-    r"|one (?:moment|second)|please wait|hold on",
+    r"|one (?:moment|second)|please wait|hold on|right place|\b(?:sarcasm|jok(?:e|ing)|kidding|lol|haha+|rofl)\b"
+    # Who is sent to another channel has no answer yet.
+    r"|(?:^|\s)#+[a-z][\w-]+",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
@@ -44,6 +46,8 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _POINTING = re.compile(r"^(?:and|but|so|also|then|ok|oh|not|it|that|this|yes|no|yeah|yep)\b", re.IGNORECASE)
+_ADDRESSED = re.compile(r"\s*(?P<name><+[A-Z_]+_\d+>+|[^\s:,]{2,24})\s*(?:[:,]|\.{2,})\s*|\s*<+[A-Z_]+_\d+>+\s+")
+_TECHNICAL = re.compile(r"[/`!]\w|\s-{1,2}\w|\b(?:sudo|apt|aptitude|install|run|type|man)\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z][\w-]{3,}")
 _NAME = re.compile(r"(?<=[\w,'\"] )['\"]?([A-Z][a-z]{2,})")
 _EMPTY_WORDS = frozenset(
@@ -72,17 +76,23 @@ def chat_pairs(page: Page) -> Iterator[Pair]:
         return
     answered = _answer(messages, names, asker, last_asking, thanks)
     question = _clean(" ".join(messages[at].content for at in asked), names)
-    answer = "\n".join(unwrapped(messages[at].content) for at in answered)
+    heads = [_addressing(messages[at].content, names) for at in answered]
+    answer = "\n".join(unwrapped(messages[at].content[head:]) for at, head in zip(answered, heads, strict=True))
     if not MIN_QUESTION <= len(question) <= MAX_QUESTION or not MIN_ANSWER <= len(answer) <= MAX_ANSWER:
         return
     if _POINTING.match(question) or _REFUSAL.search(answer) or _PERSONAL.search(answer):
         return
     # One issue a thread: who asks again before the answer may have been answered something else.
     between = [messages[at].content for at in range(last_asking + 1, answered[0]) if names[at] == asker]
-    if any("?" in content for content in between) or not _related(question, between, answer, asker):
+    if any("?" in content for content in between) or not _related(question, between, answer, any(heads)):
         return
     offsets = part_offsets(messages)
-    spans = tuple((offsets[at], offsets[at] + len(messages[at].content)) for at in answered)
+    spans = tuple(
+        (offsets[at] + head, offsets[at] + len(messages[at].content)) for at, head in zip(answered, heads, strict=True)
+    )
+    # A name, a number or an address of one conversation is no part of an answer for all.
+    if any(page.redacted(start, end) for start, end in spans):
+        return
     yield Pair("chat", "chat", ask(page, "chat", offsets[asked[0]], question=question), answer, spans, 0, "chat")
 
 
@@ -126,13 +136,22 @@ def _answer(messages: tuple[Message, ...], names: list[str], asker: str, after: 
     return answered[::-1]
 
 
-def _related(question: str, between: list[str], answer: str, asker: str) -> bool:
-    # The answer must speak of what was asked (or to the asker by name), and not of another named thing.
+def _addressing(text: str, names: list[str]) -> int:
+    """How many characters at a turn's start only say whom it is for: an answer must not begin with a name."""
+    match = _ADDRESSED.match(text)
+    if match is None or (match["name"] and not match["name"].startswith("<") and match["name"] not in names):
+        return 0
+    return match.end()
+
+
+def _related(question: str, between: list[str], answer: str, addressed: bool) -> bool:
+    # The answer must speak of what was asked, or be something to do that is said to the asker, and not of another
+    # named thing.
     told = " ".join([question, *between])
     named, answered = set(_NAME.findall(told)), set(_NAME.findall(answer))
     if named and answered and not named & answered:
         return False
-    return answer.startswith((f"{asker}:", f"{asker},")) or bool(_stems(told) & _stems(answer))
+    return bool(_stems(told) & _stems(answer)) or (addressed and bool(_TECHNICAL.search(answer)))
 
 
 def _stems(text: str) -> set[str]:

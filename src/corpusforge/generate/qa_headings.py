@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from corpusforge.generate.headings import asked_by_me, is_question, lowered, read_heading
+from corpusforge.generate.headings import asked_by_me, is_question, lowered, read_heading, sentence_like
 from corpusforge.generate.page import Page, answer_text, generic, link_list, named, stands_alone
 from corpusforge.generate.passages import Block, Section
+from corpusforge.generate.phrasings import word_list
 from corpusforge.generate.qa_pair import Pair, ask
 from corpusforge.generate.sentences import normalised, plain
 
@@ -20,6 +21,7 @@ _COPULA = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[ \t]*>[ \t]?([^\n]*\S)")
+_AHEAD = re.compile(r"\b(?:below|(?:the|these) following|as follows|follow these)\b", re.IGNORECASE)
 _POINTER = re.compile(r"(?:see also|more information|note)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
 
@@ -59,7 +61,7 @@ def heading_pairs(page: Page) -> Iterator[Pair]:
         else:
             family, slots = _thing(page, blocks[0], name)
         template = family
-        if context and family in ("how", "going-about", "about"):
+        if context and family in ("how", "going-about", "about", "about-quoted"):
             template, slots = f"{family}-titled", {**slots, "title": context}
         question = ask(page, template, section.start, **slots)
         spans = quoted(page.text, blocks[0]) if blocks[0].kind == "quote" else ((start, blocks[-1].end),)
@@ -68,7 +70,7 @@ def heading_pairs(page: Page) -> Iterator[Pair]:
         answer = answer_text(page.text, blocks)
         if blocks[0].kind == "quote":
             answer = "\n".join(page.text[first:last] for first, last in spans)
-        family = "what" if family == "what-are" else family
+        family = {"what-are": "what", "does": "what", "about-quoted": "about"}.get(family, family)
         yield Pair(template, family, question, answer, spans, section.index, f"heading:{family}")
 
 
@@ -83,8 +85,8 @@ def body(page: Page, section: Section, least: int) -> list[Block]:
         taken.append(block)
         if block.kind == "table" or (block.kind == "paragraph" and len(taken) >= 4):
             break
-    # An answer that ends in a colon promises what was cut off.
-    while taken and page.text[taken[-1].end - 1] == ":":
+    # An answer that ends in a colon, or in "the steps below", promises what was cut off.
+    while taken and (page.text[taken[-1].end - 1] == ":" or _promises(page.text, taken[-1])):
         taken.pop()
     if not taken or taken[0].kind in ("table", "code"):
         return []
@@ -95,6 +97,11 @@ def body(page: Page, section: Section, least: int) -> list[Block]:
         return []
     length = taken[-1].end - taken[0].start
     return taken if least <= length <= MAX_ANSWER else []
+
+
+def _promises(text: str, block: Block) -> bool:
+    last = max(text.rfind(". ", block.start, block.end), block.start)
+    return block.kind == "paragraph" and bool(_AHEAD.search(text, last, block.end))
 
 
 def quoted(text: str, block: Block) -> tuple[tuple[int, int], ...]:
@@ -128,4 +135,11 @@ def _thing(page: Page, block: Block, name: str) -> tuple[str, dict[str, str]]:
         if opening[: len(name)].lower() == name.lower() and (match := _COPULA.match(opening, len(name))):
             term = lowered(name, page.text)
             return ("what-are" if match[1].lower() in ("are", "were") else "what"), {"term": term}
+    if " " not in name.removeprefix("sudo ") and name == name.lower() and block.kind == "quote":
+        first = plain(page.text[block.start : block.start + 40]).partition(" ")[0]
+        # The line under a command's name, where it opens with a verb, says what the command does.
+        if first.lower() in word_list("verbs"):
+            return "does", {"term": name}
+    if sentence_like(name):
+        return "about-quoted", {"term": name}
     return "about", {"term": lowered(name, page.text)}

@@ -36,7 +36,8 @@ def mine(record: Record) -> list[Pair]:
             found += chat_pairs(page)
         else:
             for rule in _RULES:
-                found += rule(page)
+                # A placeholder answers nobody.
+                found += (pair for pair in rule(page) if not any(page.redacted(*span) for span in pair.spans))
     by_question: dict[str, Pair] = {}
     ambiguous: set[str] = set()
     for pair in found:

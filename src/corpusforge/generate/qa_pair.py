@@ -25,7 +25,11 @@ class Ask:
     @property
     def text(self) -> str:
         """The question in one of its template's wordings."""
-        question = templates("qa")[self.template].phrase(self.seed, **dict(self.slots))
+        template, slots = templates("qa")[self.template], dict(self.slots)
+        question = template.phrase(self.seed, **slots)
+        # A question that opens with a name keeps its letters: `ls` is no `Ls`.
+        if "title" in slots and question.startswith(f"{slots['title']}:"):
+            return question
         return question[:1].upper() + question[1:]
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from corpusforge.generate.page import Page, generic, link_list, stands_alone
+from corpusforge.generate.page import Page, generic, link_list, stands_alone, wordy
 from corpusforge.generate.passages import Block
 from corpusforge.generate.phrasings import pick, resource
 from corpusforge.generate.qa_steps import purpose
@@ -21,6 +21,8 @@ MIN_SENTENCE = 40
 MAX_SENTENCE = 400
 MAX_SUMMARY = 600
 GAP = "____"
+# A site generator's directives and bare HTML are no prose.
+_MARKUP = re.compile(r"\{%|</?(?:div|span|ul|li|a|p|script|style|table|td|tr)[ >]", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{3,}")
 
 
@@ -66,12 +68,19 @@ def summary_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
     if not stands_alone(summary) or summary.endswith((":", "?")):
         return
     context = _context(page, rest)
-    if len(context) < 2 * len(summary):
+    if len(context) < 2 * len(summary) or not _speaks_of(summary, context):
         return
     yield Task("summary", {"text": context}, summary, ((first.start, first.end),))
     after = _first(rest, MAX_ANSWER)
     if after[1] - after[0] <= MAX_ANSWER:
         yield Task("from-summary", {"summary": summary}, page.text[after[0] : after[1]], (after,))
+
+
+def _speaks_of(summary: str, text: str) -> bool:
+    """Whether half of a summary's longer words (by their first 5 letters) stand in the text it is to sum up."""
+    words = {word[:5] for word in normalised(summary).split() if len(word) >= 5}
+    told = {word[:5] for word in normalised(text).split() if len(word) >= 5}
+    return len(words) >= 4 and 2 * len(words & told) >= len(words)
 
 
 def connective_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
@@ -106,8 +115,8 @@ def complete_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
         if blocks[at].kind == "paragraph"
         and MIN_PARAGRAPH <= blocks[at].end - blocks[at].start <= MAX_ANSWER
         and blocks[at].end - blocks[0].start <= MAX_CONTEXT
-        and page.text[blocks[at].end - 1] != ":"
-        and page.text[blocks[at].start] != "`"
+        and page.text[blocks[at].end - 1] in ".!?)"
+        and wordy(page.text[blocks[at].start : blocks[at].end])
     ]
     if not cuts:
         return
@@ -227,15 +236,16 @@ def _sentences(page: Page) -> Iterator[tuple[int, int]]:
 
 
 def _prose(page: Page) -> list[Block]:
-    """The page's blocks in order without tables and link lists, from the first that is not code."""
-    every = (block for section in page.sections for block in section.blocks)
-    blocks = [
-        block
-        for block in every
-        if block.kind != "table" and page.text[block.start] != "|" and not link_list(page.text, block)
-    ]
-    while blocks and blocks[0].kind == "code":
-        blocks.pop(0)
+    """The page's blocks in order without tables and link lists, from the first that is not code, up to bare markup."""
+    blocks: list[Block] = []
+    for block in (block for section in page.sections for block in section.blocks):
+        if _MARKUP.search(page.text, block.start, block.end):
+            if blocks:
+                break
+        elif block.kind == "table" or page.text[block.start] == "|" or link_list(page.text, block):
+            continue
+        elif blocks or block.kind != "code":
+            blocks.append(block)
     return blocks
 
 
