@@ -122,6 +122,13 @@ def test_garbage_and_endless_lines_are_quarantined(tmp_path):
     assert sum(len(r.messages) for r in records) == 10
 
 
+def test_bytes_of_a_mark_within_a_log_do_not_switch_the_encoding(tmp_path):
+    """A line that begins with two stray bytes would be read as UTF-16, into letters that nobody wrote."""
+    records, quarantined = read(write(tmp_path, TWO_TALKS.encode() + b"\xff\xfe[09:20] <newt> ok\n"))
+    assert [q.detail for q in quarantined] == ["byte 0 is not utf-8"]
+    assert sum(len(r.messages) for r in records) == 9
+
+
 def test_ids_stay_when_the_log_grows(tmp_path):
     """Without this, tomorrow's lines would rename, and so rebuild, everything of today."""
     path = write(tmp_path, TWO_TALKS)

@@ -102,6 +102,28 @@ def test_lone_surrogates_and_repeated_ids_are_reported(read):
     assert [q.reason for q in bad] == ["duplicate-id"]
 
 
+def test_nesting_without_end_costs_one_row_and_not_the_build(read):
+    """One line of brackets would stop the build of a million good ones."""
+    deep = '{"text": ' + "[" * 600 + '"x"' + "]" * 600 + "}"
+    meta = '{"text": "a", "m": ' + '{"a":' * 300 + "1" + "}" * 300 + "}"
+    records, bad = read("jsonl", "\n".join((deep, meta, '{"text": "b", "m": 1}')), meta=["m"])
+    assert [r.text for r in records] == ["b"]
+    assert [q.reason for q in bad] == ["missing-field", "invalid-bytes"]
+
+
+@pytest.mark.parametrize("reader", ["csv", "messages"])
+def test_joined_exports_and_columns_of_one_name(read, reader):
+    """A header in the middle would be trained on; of two columns of one name the last would win in silence."""
+    how = {"conversation": "id", "format": "csv"} if reader == "messages" else {"id": "id"}
+    records, bad = read(reader, "id,text,n,n\n1,one,a,b\nid,text,n,n\n2,two,a,b\n", **how)
+    assert [r.parts[0] for r in records] == ["one", "two"]
+    assert [q.reason for q in bad] == ["duplicate-column", "repeated-header"]
+    records, bad = read(reader, "id,text,text\n1,first,second\n", **how)
+    assert not records
+    assert [q.reason for q in bad] == ["duplicate-column", "missing-field"]
+    assert not read(reader, "id,text,,\n1,one,,\n", **how)[1]
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -72,6 +72,15 @@ def test_corrupt_gzip_bytes_keep_what_was_decoded_before_them(tmp_path):
     assert got[: len(TEXT) * 45 // 100] == TEXT[: len(TEXT) * 45 // 100]
 
 
+@pytest.mark.parametrize("suffix", sorted(CODECS))
+def test_a_plain_file_with_a_packed_name_is_a_break_and_not_empty(tmp_path, suffix):
+    """An export that was never packed would count as an empty file, and all of it would be lost."""
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(TEXT)
+    with InputFile(str(path), path.name).open() as stream, pytest.raises(BrokenStream):
+        stream.read()
+
+
 class _Endless(io.RawIOBase):
     """A file of a short line, a line of `size` bytes without an end, and a short line; never in memory."""
 

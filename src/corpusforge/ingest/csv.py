@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
@@ -49,25 +50,17 @@ class Csv(Reader):
     def read(self, file: InputFile, ctx: ReadContext) -> Iterator[Record | Quarantined]:
         """A record for each row; offsets are the bytes of its lines."""
         mapper = RowMapper(ctx)
-        names: list[str] | None = None
-        width = end = 0
         empty = True
-        for row in _rows(read_text_lines(file, ctx.settings.encoding), ctx.settings):
-            if isinstance(row, Fault):
-                empty = False
-                yield ctx.quarantined(row.start, row.end, row.reason, row.detail)
-                continue
-            start, end, cells = row
-            if ctx.settings.header and names is None:
-                names, width = cells, len(cells)
+        end = 0
+        for row in table(read_text_lines(file, ctx.settings.encoding), ctx.settings):
+            if isinstance(row, Header):
+                end = row.end
                 continue
             empty = False
-            width = width or len(cells)
-            if len(cells) != width:
-                yield ctx.quarantined(start, end, "wrong-columns", f"{len(cells)} columns instead of {width}")
-                continue
-            value: Any = cells if names is None else dict(zip(names, cells, strict=True))
-            yield mapper.map(value, start, end)
+            if isinstance(row, Fault):
+                yield ctx.quarantined(row.start, row.end, row.reason, row.detail)
+            else:
+                yield mapper.map(row[2], row[0], row[1])
         if empty:
             yield ctx.quarantined(0, end, "empty-file", "a header without rows")
 
@@ -77,6 +70,48 @@ class Tsv(Csv):
 
     name = "tsv"
     Settings = TsvSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The row that names the columns, at bytes [start, end); it is no record."""
+
+    start: int
+    end: int
+
+
+def table(
+    lines: Iterator[TextLine | Fault], settings: CsvSettings
+) -> Iterator[tuple[int, int, dict[str, str] | list[str]] | Header | Fault]:
+    """The rows of a table with their bytes: objects by header, or lists of cells where there is none.
+
+    Faults: wrong-columns; repeated-header (exports that were joined); duplicate-column, where a name stands twice in
+    the header: which of the two is meant cannot be known, so the rows are without that column.
+    """
+    names: list[str] | None = None
+    twice: set[str] = set()
+    width = 0
+    for row in _rows(lines, settings):
+        if isinstance(row, Fault):
+            yield row
+            continue
+        start, end, cells = row
+        if settings.header and names is None:
+            names, width = cells, len(cells)
+            twice = {name for name, count in Counter(cells).items() if name and count > 1}
+            yield Header(start, end)
+            if twice:
+                yield Fault(start, end, "duplicate-column", f"{len(twice)} names stand twice in the header")
+            continue
+        width = width or len(cells)
+        if len(cells) != width:
+            yield Fault(start, end, "wrong-columns", f"{len(cells)} columns instead of {width}")
+        elif cells == names:
+            yield Fault(start, end, "repeated-header")
+        elif names is None:
+            yield start, end, cells
+        else:
+            yield start, end, {name: cell for name, cell in zip(names, cells, strict=True) if name not in twice}
 
 
 def _rows(lines: Iterator[TextLine | Fault], settings: CsvSettings) -> Iterator[tuple[int, int, list[str]] | Fault]:

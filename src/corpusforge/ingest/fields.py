@@ -7,6 +7,8 @@ from typing import Any
 
 MISSING = object()
 WHOLE = "."
+# Lists in lists beyond this are broken exports; Python's own limit would end the build.
+MAX_DEPTH = 16
 
 
 def lookup(row: Any, path: str) -> Any:
@@ -49,10 +51,10 @@ def _all(value: Any, steps: list[str]) -> Iterator[Any]:
         yield from _all(child, steps[1:])
 
 
-def as_text(value: Any) -> str | None:
+def as_text(value: Any, depth: int = MAX_DEPTH) -> str | None:
     """A field as text: strings as they are, numbers and booleans in JSON's spelling, lists of these as paragraphs.
 
-    None for what is missing, null or an object.
+    None for what is missing, null, an object, or lists nested more than `depth` deep.
     """
     if isinstance(value, str):
         return value
@@ -60,7 +62,7 @@ def as_text(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    if isinstance(value, list):
-        parts = [as_text(v) for v in value]
+    if isinstance(value, list) and depth:
+        parts = [as_text(v, depth - 1) for v in value]
         return "\n\n".join(p for p in parts if p) if parts and None not in parts else None
     return None

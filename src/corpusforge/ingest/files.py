@@ -82,7 +82,8 @@ def _gzip(raw: IO[bytes]) -> Iterator[bytes]:
                 # A failed call gives nothing, so the good bytes of the block come out one input byte at a time.
                 rest = _until_error(before, data)
                 decoded += len(rest)
-                yield rest
+                if rest:
+                    yield rest
                 raise BrokenStream(decoded) from error
             started = True
             decoded += len(out)
@@ -141,7 +142,7 @@ def _members(raw: IO[bytes], new: Callable[[], Any], errors: tuple[type[Exceptio
 
 
 class _Chunks(io.RawIOBase):
-    """A raw stream over an iterator of byte chunks."""
+    """A raw stream over an iterator of byte chunks, none of them empty: an empty one would read as the end."""
 
     def __init__(self, chunks: Iterator[bytes], owner: IO[bytes]) -> None:
         self._chunks = chunks

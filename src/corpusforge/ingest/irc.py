@@ -90,7 +90,7 @@ def _decode(data: bytes, encodings: tuple[str, ...]) -> tuple[str, str]:
             return data.decode(), ""
         except UnicodeDecodeError:
             pass
-    decoded = decode(data, encodings, reason="invalid-bytes")
+    decoded = decode(data, encodings, reason="invalid-bytes", marked=False)
     return decoded.text, "" if decoded.encoding == encodings[0] else decoded.encoding
 
 

@@ -96,8 +96,7 @@ class RowMapper:
         s = self._settings
         title = self._optional(row, s.title)
         text, messages = "", None
-        meta = {name: _json(lookup(row, name)) for name in s.meta if lookup(row, name) is not MISSING}
-        meta.update(extra)
+        meta = self._meta(row) | extra
         if s.prompt:
             prompt = self._required(row, s.prompt)
             user = f"{s.instruction}\n\n{prompt}" if s.instruction else prompt
@@ -118,6 +117,13 @@ class RowMapper:
             group=f"{self._ctx.source}:group:{stable_hash(group)}" if group else "",
             language=self._optional(row, s.language), meta=meta,
         )  # fmt: skip
+
+    def _meta(self, row: Any) -> dict[str, Any]:
+        found = {name: lookup(row, name) for name in self._settings.meta}
+        try:
+            return {name: _json(value) for name, value in found.items() if value is not MISSING}
+        except TypeError:
+            raise _Unusable("invalid-bytes", "a meta field that JSON cannot hold") from None
 
     def _key(self, row: Any, content: str) -> str:
         s = self._settings

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from corpusforge.ingest.csv import CsvSettings, TsvSettings, _rows
+from corpusforge.ingest.csv import CsvSettings, Header, TsvSettings, table
 from corpusforge.ingest.document import read_document
 from corpusforge.ingest.encoding import Decoded
 from corpusforge.ingest.json_scan import BrokenJson, scan
@@ -101,15 +101,8 @@ def _table(
     ctx: ReadContext, form: Literal["csv", "tsv"], encodings: Sequence[str], delimiter: str
 ) -> Iterator[Row | Quarantined]:
     settings = CsvSettings(delimiter=delimiter or ",") if form == "csv" else TsvSettings(delimiter=delimiter or "\t")
-    names: list[str] | None = None
-    for row in _rows(read_text_lines(ctx.file, encodings), settings):
+    for row in table(read_text_lines(ctx.file, encodings), settings):
         if isinstance(row, Fault):
             yield ctx.quarantined(row.start, row.end, row.reason, row.detail)
-            continue
-        start, end, cells = row
-        if names is None:
-            names = cells
-        elif len(cells) != len(names):
-            yield ctx.quarantined(start, end, "wrong-columns", f"{len(cells)} columns instead of {len(names)}")
-        else:
-            yield Row(start, end, dict(zip(names, cells, strict=True)))
+        elif not isinstance(row, Header):
+            yield Row(*row)
