@@ -19,8 +19,11 @@ _CLAUSE = re.compile(
 _YOUR = re.compile(r"\b(?:your|yourself|yours)\b")
 
 
-def read_heading(name: str) -> tuple[HeadingKind, str]:
-    """What a heading is and the words to put into a question; goals and activities start in lower case."""
+def read_heading(name: str, *, tells: bool = False) -> tuple[HeadingKind, str]:
+    """What a heading is and the words to put into a question; goals and activities start in lower case.
+
+    `tells` says that the text is known to tell what to do, so that a word that may be a noun is the verb.
+    """
     if name.endswith(("?", "？")):
         return "question", name
     if match := _HOW.match(name):
@@ -28,7 +31,11 @@ def read_heading(name: str) -> tuple[HeadingKind, str]:
     first, _, rest = name.partition(" ")
     word = first.lower()
     if rest and first.isalpha():
-        if word in word_list("verbs") and (first == word or first == first.capitalize()) and not _a_thing(word, rest):
+        if (
+            word in word_list("verbs")
+            and (first == word or first == first.capitalize())
+            and (tells or not _a_thing(word, rest))
+        ):
             return "goal", f"{word} {rest}"
         if word.endswith("ing") and len(word) > 4 and word not in word_list("not_activities"):
             return "activity", f"{word} {rest}"

@@ -11,8 +11,10 @@ from corpusforge.generate.sentences import normalised, plain
 from corpusforge.record import Record
 
 MAX_FAQ = 200
-# Not in dates, ranges, versions or addresses; of a time of day only the hour.
-_NUMBER = re.compile(r"(?<![\w.,:/-])(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(?![\w]*[-/.]\d|\d)")
+# Not in dates, ranges, versions or addresses; of a time of day only the hour; no day has 25 hours.
+_NUMBER = re.compile(
+    r"(?<![\w.,:/-])(?!24[ -]hours?\b)(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(?![\w]*[-/.]\d|\d)", re.IGNORECASE
+)
 _LIST_LIKE = re.compile(r"^\s*(?:[-*]|\d+[.)])\s")
 _FAMILIES = frozenset({"cell", "term", "entry", "definition", "command", "next-step", "gold", "faq"})
 

@@ -40,13 +40,16 @@ _REFUSAL = re.compile(
     r"\b(?:sorry|unfortunately|(?:don't|do not) (?:know|understand)|no idea|not sure|cannot|unable to)\b", re.IGNORECASE
 )
 # What holds for one customer alone teaches a model to make numbers up.
-_PERSONAL = re.compile(r"\byour\b[^.]*\d", re.IGNORECASE)
+_PERSONAL = re.compile(
+    r"\b(?:your|balance|booking|reservation|confirmation|order|account|appointment)\b[^.]*\d|[$€£]\s?\d", re.IGNORECASE
+)
 _GREETING = re.compile(
     r"^(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)(?: (?:there|all|everyone|guys|folks))?[,!.?]* +",
     re.IGNORECASE,
 )
 _POINTING = re.compile(r"^(?:and|but|so|also|then|ok|oh|not|it|that|this|yes|no|yeah|yep)\b", re.IGNORECASE)
 _ADDRESSED = re.compile(r"\s*(?P<name><+[A-Z_]+_\d+>+|[^\s:,]{2,24})\s*(?:[:,]|\.{2,})\s*|\s*<+[A-Z_]+_\d+>+\s+")
+_URL = re.compile(r"https?://\S+|www\.\S+")
 _TECHNICAL = re.compile(r"[/`!]\w|\s-{1,2}\w|\b(?:sudo|apt|aptitude|install|run|type|man)\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z][\w-]{3,}")
 _NAME = re.compile(r"(?<=[\w,'\"] )['\"]?([A-Z][a-z]{2,})")
@@ -79,6 +82,9 @@ def chat_pairs(page: Page) -> Iterator[Pair]:
     heads = [_addressing(messages[at].content, names) for at in answered]
     answer = "\n".join(unwrapped(messages[at].content[head:]) for at, head in zip(answered, heads, strict=True))
     if not MIN_QUESTION <= len(question) <= MAX_QUESTION or not MIN_ANSWER <= len(answer) <= MAX_ANSWER:
+        return
+    if len(_URL.sub(" ", answer).split()) < 3 and _URL.search(answer):
+        # What stood behind the address is not in the text.
         return
     if _POINTING.match(question) or _REFUSAL.search(answer) or _PERSONAL.search(answer):
         return
@@ -151,7 +157,9 @@ def _related(question: str, between: list[str], answer: str, addressed: bool) ->
     named, answered = set(_NAME.findall(told)), set(_NAME.findall(answer))
     if named and answered and not named & answered:
         return False
-    return bool(_stems(told) & _stems(answer)) or (addressed and bool(_TECHNICAL.search(answer)))
+    shared, technical = len(_stems(told) & _stems(answer)), bool(_TECHNICAL.search(answer))
+    # One shared word is often only the channel's subject.
+    return shared >= 2 or (technical and (addressed or shared == 1))
 
 
 def _stems(text: str) -> set[str]:

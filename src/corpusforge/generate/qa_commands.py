@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from corpusforge.generate.headings import read_heading
+from corpusforge.generate.headings import is_question, read_heading
 from corpusforge.generate.page import Page, stands_alone
 from corpusforge.generate.passages import Block, Section, trimmed
 from corpusforge.generate.qa_pair import Pair, ask
@@ -45,9 +45,15 @@ def command_pairs(page: Page) -> Iterator[Pair]:
     goals = [goal for _, goal, _, _, _ in found]
     for at, (section, goal, start, first, last) in enumerate(found):
         title = page.subject(section)
-        if not title or not stands_alone(goal) or page.redacted(start, last) or goals.count(goal) > 1:
+        if (
+            not title
+            or is_question(title)
+            or not stands_alone(goal)
+            or page.redacted(start, last)
+            or goals.count(goal) > 1
+        ):
             continue
-        kind, words = read_heading(goal)
+        kind, words = read_heading(goal, tells=True)
         template, words = ("command", words) if kind == "goal" else ("command-about", goal)
         others = tuple(c for k, c in enumerate(commands) if normal[k] != normal[at])
         question = ask(page, template, start, title=title, goal=words)

@@ -131,6 +131,8 @@ def _usable(page: Page, entry: Entry) -> bool:
         return False
     if not MIN_DEFINITION <= len(definition) <= MAX_DEFINITION or definition.endswith((":", "?")):
         return False
+    if len(definition.split()) < 4:
+        return False
     return (
         wordy(definition) and not definition.startswith(("http", "[")) and (entry.sentence or stands_alone(definition))
     )

@@ -22,6 +22,7 @@ _COPULA = re.compile(
 )
 _QUOTED = re.compile(r"[ \t]*>[ \t]?([^\n]*\S)")
 _AHEAD = re.compile(r"\b(?:below|(?:the|these) following|as follows|follow these)\b", re.IGNORECASE)
+_LABEL = re.compile(r"(?:(?:Table|Figure|Listing) [\d.]+|(?:Note|Tip|Warning|Caution|Important)\W*\Z)")
 _POINTER = re.compile(r"(?:see also|more information|note)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
 
@@ -85,10 +86,10 @@ def body(page: Page, section: Section, least: int) -> list[Block]:
         taken.append(block)
         if block.kind == "table" or (block.kind == "paragraph" and len(taken) >= 4):
             break
-    # An answer that ends in a colon, or in "the steps below", promises what was cut off.
+    # An answer that ends in a colon, in "the steps below" or in a table's name promises what was cut off.
     while taken and (page.text[taken[-1].end - 1] == ":" or _promises(page.text, taken[-1])):
         taken.pop()
-    if not taken or taken[0].kind in ("table", "code"):
+    if not taken or taken[0].kind in ("table", "code") or _LABEL.match(page.text, taken[0].start, taken[0].end):
         return []
     if taken[0].kind == "quote":
         return taken[:1]
@@ -101,7 +102,9 @@ def body(page: Page, section: Section, least: int) -> list[Block]:
 
 def _promises(text: str, block: Block) -> bool:
     last = max(text.rfind(". ", block.start, block.end), block.start)
-    return block.kind == "paragraph" and bool(_AHEAD.search(text, last, block.end))
+    return block.kind == "paragraph" and bool(
+        _AHEAD.search(text, last, block.end) or _LABEL.match(text, block.start, block.end)
+    )
 
 
 def quoted(text: str, block: Block) -> tuple[tuple[int, int], ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from corpusforge.generate.headings import is_question
 from corpusforge.generate.page import Page, generic, link_list, stands_alone, wordy
 from corpusforge.generate.passages import Block
 from corpusforge.generate.phrasings import pick, resource
@@ -23,6 +24,7 @@ MAX_SUMMARY = 600
 GAP = "____"
 # A site generator's directives and bare HTML are no prose.
 _MARKUP = re.compile(r"\{%|</?(?:div|span|ul|li|a|p|script|style|table|td|tr)[ >]", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z]{1,6}>")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{3,}")
 
 
@@ -133,7 +135,7 @@ def cloze_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
         found = [match for match in _WORD.finditer(text) if match[0].lower() in terms]
         lower = text.lower()
         once = [match for match in found if lower.count(match[0].lower()) == 1]
-        if not once or not page.title or page.redacted(start, end):
+        if not once or not page.title or is_question(page.title) or page.redacted(start, end):
             continue
         match = once[pick(len(once), page.record.id, "cloze", str(start))]
         if match[0].lower() in page.title.lower():
@@ -169,7 +171,7 @@ def word_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
     for start, end in _sentences(page):
         text = page.text[start:end]
         words = list(dict.fromkeys(match[0] for match in _WORD.finditer(text) if match[0].lower() in terms))
-        if len(words) < 3 or not page.title or page.redacted(start, end):
+        if len(words) < 3 or not page.title or is_question(page.title) or page.redacted(start, end):
             continue
         chosen = sorted(words, key=lambda word: stable_hash(page.record.id, "word", str(start), word))[:3]
         slots = {"words": ", ".join(sorted(chosen)), "title": page.title}
@@ -231,7 +233,8 @@ def _sentences(page: Page) -> Iterator[tuple[int, int]]:
         for block in section.blocks:
             if block.kind == "paragraph":
                 for start, end in sentences(page.text, block.start, block.end):
-                    if _whole(page, (start, end)) and stands_alone(page.text[start:end]):
+                    text = page.text[start:end]
+                    if _whole(page, (start, end)) and stands_alone(text) and not _TAG.search(text):
                         yield start, end
 
 
