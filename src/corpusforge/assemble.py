@@ -13,14 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusforge import __version__
-from corpusforge.errors import StepFailed
+from corpusforge.errors import StepFailed, UsageError
 from corpusforge.gates import evaluate_gates
+from corpusforge.ledger import DROPPED_SCHEMA, QUARANTINE_SCHEMA
 from corpusforge.manifest import FORMAT, Counts, fingerprint, nearest, read_manifest, write_manifest
 from corpusforge.plan import Plan, StepState
 from corpusforge.samples import choose_samples
-from corpusforge.shards import Shard, write_bytes
+from corpusforge.shards import Shard, sha256_file, write_bytes
 from corpusforge.tally import step_counted
-from corpusforge.work import DROPPED_SCHEMA, QUARANTINE_SCHEMA
+from corpusforge.work import trusted
 
 Say = Callable[[str], None]
 
@@ -40,6 +41,7 @@ def build_id(plan: Plan, states: Mapping[str, StepState]) -> str:
             __version__,
             [[shard.name, shard.sha256] for shard in final_shards(plan, states)],
             [step.identity for step in plan.steps],
+            sorted(plan.ingest_keys.items()),
             _resolved(plan),
             [_source(plan, source.name) for source in recipe.sources],
         ]
@@ -48,21 +50,49 @@ def build_id(plan: Plan, states: Mapping[str, StepState]) -> str:
 
 def assemble(
     plan: Plan, states: Mapping[str, StepState], counts: Mapping[str, Mapping[str, Counts]], folder: Path, say: Say
-) -> dict[str, Any]:
-    """Write the build into `folder` unless it is there; its manifest. The folder appears whole or not at all."""
-    if (folder / "manifest.json").exists():
+) -> tuple[dict[str, Any], bool]:
+    """Write the build into `folder` unless it is there whole; its manifest, and whether it was there.
+
+    The folder appears whole or not at all.
+    """
+    if (manifest := _there(folder)) is not None:
         _point(plan.root, folder.name)
-        return read_manifest(folder)
-    work = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    for stale in plan.root.glob(".*.tmp"):
-        shutil.rmtree(stale, ignore_errors=True)
-    work.mkdir(parents=True)
-    manifest = _write(plan, states, counts, work, folder.name, say)
+        return manifest, True
     if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(work, folder)
+        say(f"{folder} is damaged or not whole: it is written anew")
+    work = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    work.mkdir(parents=True)
+    try:
+        manifest = _write(plan, states, counts, work, folder.name, say)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(work, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     _point(plan.root, folder.name)
-    return manifest
+    return manifest, False
+
+
+def _there(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a build whose data files all have the bytes that it names; None if one is missing or differs."""
+    try:
+        manifest = read_manifest(folder)
+    except UsageError:
+        return None
+    outputs = [*manifest["mix"].values(), manifest["eval"]]
+    for file in (file for output in outputs for file in output["files"]):
+        path = folder / file["path"]
+        if not path.is_file() or path.stat().st_size != file["bytes"] or sha256_file(path) != file["sha256"]:
+            return None
+    left_out = [
+        (step["name"], kind)
+        for step in manifest["steps"]
+        for kind in ("dropped", "quarantined")
+        if any(counts[kind] for counts in step["counts"].values())
+    ]
+    rooms = {"dropped": "dropped", "quarantined": "quarantine"}
+    whole = all((folder / rooms[kind] / f"{name}.parquet").is_file() for name, kind in left_out)
+    return manifest if whole and (folder / "card.json").is_file() else None
 
 
 def _point(root: Path, build: str) -> None:
@@ -81,7 +111,7 @@ def _write(
     from corpusforge.evaluate.write import build_eval
     from corpusforge.mix.write import build_mix
 
-    shards = final_shards(plan, states)
+    shards = [trusted(shard) for shard in final_shards(plan, states)]
     say("proving that no group is on both sides")
     lineage = check_sides(shards)
     say("mixing")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpusforge.assemble import assemble, build_id
 from corpusforge.errors import NotConserved, StepFailed, TooMuchQuarantine, UsageError
 from corpusforge.manifest import Counts
-from corpusforge.plan import Plan, StepState, Walk, make_plan
+from corpusforge.plan import Plan, Slot, StepState, Walk, make_plan
 from corpusforge.recipe import Recipe, Run, read_recipe
-from corpusforge.run import run_tasks
-from corpusforge.shards import write_json
+from corpusforge.run import run_tasks, sweep
+from corpusforge.shards import Shard, disk_failure, write_json
 from corpusforge.tally import step_counts, step_seconds
+from corpusforge.work import twice
 
 
 class Reporter(Protocol):
@@ -52,18 +55,22 @@ def build(recipe_path: Path, builds: Path, reporter: Reporter, run: Run | None =
     recipe = read_recipe(recipe_path)
     settings = run or recipe.spec.run
     plan = make_plan(recipe, builds)
-    with _alone(plan.root):
-        walk = run_steps(plan, settings, reporter)
-        states = walk.states
-        counts = check_counts(plan, states)
-        identity = build_id(plan, states)
-        folder = plan.root / identity
-        reused = (folder / "manifest.json").exists()
-        manifest = assemble(plan, states, counts, folder, reporter.said)
-    seconds = time.perf_counter() - started
-    timings = step_seconds(states)
-    record = {"build": identity, "seconds": round(seconds, 2), "steps": timings, "reused": reused}
-    write_json(plan.root / "last-run.json", record)
+    try:
+        with _alone(plan.root):
+            sweep(plan.root)
+            walk = run_steps(plan, settings, reporter)
+            states = walk.states
+            counts = check_counts(plan, states)
+            folder = plan.root / build_id(plan, states)
+            manifest, reused = assemble(plan, states, counts, folder, reporter.said)
+            seconds = time.perf_counter() - started
+            timings = step_seconds(states)
+            record = {"build": folder.name, "seconds": round(seconds, 2), "steps": timings, "reused": reused}
+            write_json(plan.root / "last-run.json", record)
+    except OSError as error:
+        if (failure := disk_failure(error, str(plan.root))) is not None:
+            raise failure from None
+        raise
     return Built(folder, manifest, reused, seconds, timings)
 
 
@@ -87,15 +94,18 @@ def run_steps(plan: Plan, settings: Run, reporter: Reporter) -> Walk:
     tasks = walk.look()
     reporter.planned(plan, walk)
     rounds = 0
+    checked = False
     while tasks:
         run_tasks(tasks, plan.store.root, settings, lambda: reporter.progress(plan))
         tasks = walk.look()
-        if not walk.states["ingest"].missing:
+        if not checked and not walk.states["ingest"].missing:
             check_ingest(plan, walk.states["ingest"])
+            checked = True
         rounds += 1
         if rounds > 6 * (len(plan.steps) + 2):
             raise StepFailed("the steps do not come to an end.", hint="A stage's output differs from run to run.")
-    check_ingest(plan, walk.states["ingest"])
+    if not checked:
+        check_ingest(plan, walk.states["ingest"])
     return walk
 
 
@@ -117,16 +127,29 @@ def check_ingest(plan: Plan, state: StepState) -> None:
 
 
 def _check_ids(state: StepState) -> None:
-    seen: dict[str, str] = {}
+    """Hold every id to one record. Memory: the ids of one source as Arrow strings; ids hold their source's name."""
+    per_source: dict[str, list[Slot]] = {}
     for slot in state.slots:
-        if slot.shard is None:
+        per_source.setdefault(slot.source, []).append(slot)
+    for source, slots in per_source.items():
+        shards = [slot.shard for slot in slots if slot.shard is not None]
+        if len(shards) < 2:  # within one shard, ingest has seen to it
             continue
-        for identity in pq.read_table(slot.shard.path, columns=["id"])["id"].to_pylist():
+        columns = [pq.read_table(shard.path, columns=["id"])["id"] for shard in shards]
+        ids = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+        if len(pc.unique(ids)) != len(ids):
+            raise _doubled(source, shards)
+
+
+def _doubled(source: str, shards: Sequence[Shard]) -> UsageError:
+    seen: dict[str, str] = {}
+    for shard in shards:
+        table = pq.read_table(shard.path, columns=["id", "origin"])
+        for identity, origin in zip(table["id"].to_pylist(), table["origin"].to_pylist(), strict=True):
             if identity in seen:
-                what = f"two records of different files have one id ({seen[identity]} and {slot.name})."
-                hint = "The id field of its format is not unique over files; name another, or none."
-                raise UsageError(what, where=slot.source, hint=hint)
-            seen[identity] = slot.name
+                return twice(source, seen[identity], origin["file"])
+            seen[identity] = origin["file"]
+    raise AssertionError("ids that are not unique hold one twice")
 
 
 def check_counts(plan: Plan, states: Mapping[str, StepState]) -> dict[str, dict[str, Counts]]:
@@ -136,16 +159,18 @@ def check_counts(plan: Plan, states: Mapping[str, StepState]) -> dict[str, dict[
         for source, one in per_source.items():
             one.check(f"{name}, {source}")
     for step in plan.steps:
-        for source, one in counts[step.name].items():
-            arrived = sum(
-                slot.shard.rows
-                for before in step.inputs
-                for slot in states[before].slots
-                if slot.source == source and slot.shard is not None
-            )
-            if arrived != one.read:
-                what = f"{arrived} records left the steps before, but {one.read} were read."
-                raise NotConserved(what, where=f"{step.name}, {source}", hint="Report this with the recipe.")
+        arrived: dict[str, int] = {}
+        for before in step.inputs:
+            for slot in states[before].slots:
+                if step.concerns(slot.source):
+                    if slot.shard is None:
+                        raise NotConserved("a shard has no result.", where=f"{before}, {slot.name}")
+                    arrived[slot.source] = arrived.get(slot.source, 0) + slot.shard.rows
+        read = {source: one.read for source, one in counts[step.name].items()}
+        if arrived != read:
+            source = next(s for s in sorted({**arrived, **read}) if arrived.get(s) != read.get(s))
+            what = f"{arrived.get(source, 0)} records left the steps before, but {read.get(source, 0)} were read."
+            raise NotConserved(what, where=f"{step.name}, {source}", hint="Report this with the recipe.")
     return counts
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from corpusforge.ingest.files import InputFile
 from corpusforge.record import stable_hash
 from corpusforge.shards import commit, sha256_file, temporary_name
 from corpusforge.source import Source
-from corpusforge.steps import IngestShard
+from corpusforge.steps import IngestShard, hashed
 from corpusforge.yaml_file import expand_variables
 
 SHARD_BYTES = 4_000_000
@@ -71,6 +70,8 @@ def _files(source: Source, downloads: Path) -> list[InputFile]:
         for url, name in pairs:
             if any(fnmatch.fnmatchcase(name, glob) for glob in source.spec.exclude):
                 continue
+            if name in found and found[name].url == url:
+                continue
             if name in found:
                 what = f"two files are called {name!r} below different roots."
                 raise UsageError(what, where=where, hint="Give one pattern from their common folder.")
@@ -79,7 +80,7 @@ def _files(source: Source, downloads: Path) -> list[InputFile]:
         shown = ", ".join(expand_variables(p) for p in source.spec.path)
         raise UsageError(f"no file matches {shown}.", where=where, hint="Set the variable it names, or mend path:.")
     with ThreadPoolExecutor(4) as pool:
-        files = list(pool.map(_fingerprinted, (found[name] for name in sorted(found))))
+        files = list(pool.map(lambda name: _readable(found[name], where), sorted(found)))
     wanted = source.spec.sha256
     if wanted is not None and any(f.sha256 != wanted for f in files):
         wrong = next(f for f in files if f.sha256 != wanted)
@@ -89,18 +90,23 @@ def _files(source: Source, downloads: Path) -> list[InputFile]:
 
 
 def _local(workspace: Path, pattern: str) -> list[tuple[str, str]]:
-    path = pattern if os.path.isabs(pattern) else str(workspace / pattern)
-    path = os.path.normpath(path)
-    parts = PurePosixPath(path).parts
-    fixed = next((i for i, part in enumerate(parts) if any(c in part for c in _GLOB)), None)
-    if fixed is None:
-        whole = Path(path)
-        if whole.is_dir():
-            return [(str(p), p.relative_to(whole).as_posix()) for p in sorted(whole.rglob("*")) if p.is_file()]
-        return [(path, whole.name)] if whole.is_file() else []
-    root = Path(*parts[:fixed])
-    matches = (p for p in root.glob("/".join(parts[fixed:])) if p.is_file())
-    return [(str(p), p.relative_to(root).as_posix()) for p in sorted(matches)]
+    """Pairs of path and name below the pattern's fixed part; only the pattern is a glob, never the workspace's path."""
+    absolute = os.path.isabs(pattern)
+    parts = PurePosixPath(os.path.normpath(pattern)).parts
+    fixed = next((i for i, part in enumerate(parts) if any(c in part for c in _GLOB)), len(parts))
+    root = Path(os.path.normpath(Path(*parts[:fixed]) if absolute else workspace.joinpath(*parts[:fixed])))
+    if fixed < len(parts):
+        matches = root.glob("/".join(parts[fixed:]))
+    elif root.is_dir():
+        matches = root.rglob("*")
+    else:
+        return [(str(root), root.name)] if root.is_file() else []
+    # A link to nothing is a file that somebody meant to be there: it is kept, and fails to be read.
+    return [(str(p), p.relative_to(root).as_posix()) for p in sorted(matches) if p.is_file() or _leads_nowhere(p)]
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _remote(url: str, where: str) -> list[tuple[str, str]]:
@@ -144,24 +150,24 @@ def _download(source: Source, url: str, downloads: Path) -> str:
     return str(path)
 
 
-def _fingerprinted(file: InputFile) -> InputFile:
-    digest = hashlib.sha256()
-    size = 0
-    with file.open_raw() as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-            size += len(block)
-    return InputFile(file.url, file.name, digest.hexdigest(), size)
+def _readable(file: InputFile, where: str) -> InputFile:
+    try:
+        return hashed(file)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        what = f"{file.name} cannot be read: {why}."
+        raise UsageError(
+            what, where=where, hint="Mend the file or its rights, or leave it out with exclude:."
+        ) from None
 
 
 def _sidecars(source: Source, bucket: Sequence[InputFile], files: Sequence[InputFile]) -> tuple[InputFile, ...]:
     wanted: dict[str, InputFile] = {}
     for file in bucket:
         for name in source.reader.sidecars(PurePosixPath(file.name), source.settings):
-            url = str(PurePosixPath(file.url).parent / PurePosixPath(name).name)
-            made = InputFile(url, name.as_posix())
+            made = InputFile(f"{file.url.rpartition('/')[0]}/{name.name}", name.as_posix())
             try:
-                wanted[name.as_posix()] = _fingerprinted(made)
+                wanted[name.as_posix()] = hashed(made)
             except OSError:
                 what = f"the file {name} that {file.name} is read with is not there."
                 raise UsageError(what, where=str(source.file), hint="Mend format: in the source.") from None

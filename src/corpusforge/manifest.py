@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +22,20 @@ MANIFEST = "manifest.json"
 
 def canonical(value: Any) -> bytes:
     """A value as JSON bytes that are the same everywhere. Raises TypeError for what has no single spelling."""
+    _finite(value)
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _finite(value: Any) -> None:
+    # JSON has no infinity and no NaN: orjson writes null, so that two settings would share one address.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"{value} has no spelling in JSON")
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _finite(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _finite(item)
 
 
 def fingerprint(value: Any) -> str:
@@ -111,8 +125,8 @@ def nearest(samples: Iterable[Mapping[str, Any]], each: int = 3) -> list[dict[st
 
 def _distance(sample: Mapping[str, Any]) -> tuple[float, str]:
     score, threshold = sample.get("score"), sample.get("threshold")
-    away = abs(score - threshold) if score is not None and threshold is not None else float("inf")
-    return away, sample["id"]
+    away = abs(score - threshold) if score is not None and threshold is not None else math.inf
+    return (math.inf if math.isnan(away) else away), sample["id"]
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Path:

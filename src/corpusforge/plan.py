@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from corpusforge.errors import UsageError
 from corpusforge.recipe import Recipe, StageUse
 from corpusforge.shards import Shard, sha256_file
 from corpusforge.stage import Survey, find_stage
-from corpusforge.steps import Decided, IngestShard, Step, Store, decided, ingest_key, stage_identity
+from corpusforge.steps import Decided, IngestShard, Step, Store, content_of, decided, ingest_key, stage_identity
 from corpusforge.work import Chain, DecideTask, Link, Task
 from corpusforge.yaml_file import expand_variables
 
@@ -85,11 +84,12 @@ def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
     facts = {source.name: source.facts() for source in recipe.sources}
     redact = next((i for i, use in enumerate(recipe.curate) if use.stage.name == "redact"), None)
     private = any(source.spec.personal_data for source in recipe.sources)
+    # Ahead of a redaction nothing of a record is shown, whatever its source declares: the declaration may be wrong.
+    last_open = -1 if redact is None and not private else len(recipe.curate) if redact is None else redact
     steps: list[Step] = []
     before = "ingest"
     for i, use in enumerate(recipe.curate):
-        open_text = private and (redact is None or i <= redact)
-        steps.append(_step(recipe, use, (before,), facts, open_text))
+        steps.append(_step(recipe, use, (before,), facts, i <= last_open))
         before = use.name
     heads = [before]
     for use in recipe.generate:
@@ -98,6 +98,9 @@ def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
     tokens = find_stage("tokens")
     settings = tokens.Settings.model_validate({"tokenizer": recipe.tokenizer()})
     steps.append(_step(recipe, StageUse("tokens", tokens, settings, written="tokens"), tuple(heads), facts, False))
+    names = ["ingest", *(step.name for step in steps)]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"two steps are named {doubled[0]!r}.", where=str(recipe.path), hint="Give yours a name:.")
     return steps, ["tokens"]
 
 
@@ -106,11 +109,12 @@ def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping
     shown = dict(ready)
     for name in use.stage.file_settings:
         ready[name], shown[name] = _files(ready[name], recipe.workspace, use.name)
-    resources = {path.name: sha256_file(path) for path in use.stage.resources()}
+    resources = {"/".join(path.parts[-2:]): sha256_file(path) for path in use.stage.resources()}
     resources.update(use.stage.also_identity(use.settings))
     if ".py:" in use.written:
         # A user's file is small and its version easily forgotten: its bytes are its identity.
-        resources["file"] = sha256_file(recipe.workspace / use.written.rpartition(":")[0])
+        file, _, resources["function"] = use.written.rpartition(":")
+        resources["file"] = sha256_file(recipe.workspace / file)
     return Step(
         name=use.name,
         stage=use.written,
@@ -135,12 +139,13 @@ def _files(value: Any, workspace: Path, step: str) -> tuple[Any, Any]:
         pairs = [_files(item, workspace, step) for item in value]
         return [p for p, _ in pairs], [h for _, h in pairs]
     path = (workspace / expand_variables(str(value))).resolve()
-    if path.is_dir():
-        inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix in (".json", ".txt", ".model"))
-        return str(path), hashlib.sha256("".join(sha256_file(p) for p in inside).encode()).hexdigest()
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"the file {value} is not there.", where=step, hint="Paths are relative to the workspace.")
-    return str(path), sha256_file(path)
+    return str(path), content_of(path)
+
+
+def _sha(report: Mapping[str, Any] | None) -> str:
+    return "" if report is None else str(report["sha256"])
 
 
 class Walk:
@@ -236,7 +241,11 @@ class Walk:
             surveys.append(Survey(slot.name, slot.source, path, slot.shard.path))
         if any(report is None for report in state.surveys.values()):
             return
-        shas = [(shard, report["sha256"]) for shard, report in state.surveys.items() if report is not None]
+        shas = [
+            (slot.name, _sha(state.surveys[slot.name]), slot.shard.sha256)
+            for _, slot in inputs
+            if slot.shard is not None and slot.name in state.surveys
+        ]
         key = step.decide_key(shas)
         state.keys["decide"] = key
         report = self.store.report(step.name, key)

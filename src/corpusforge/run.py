@@ -1,27 +1,34 @@
-"""Runs tasks on a datatrove executor (local, Slurm, Ray): the only module that knows them."""
+"""Runs tasks on a datatrove executor (local, Slurm, Ray), and turns whatever goes wrong there into one clear error."""
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from corpusforge.errors import StepFailed
+from corpusforge.errors import CorpusforgeError, Problem, StepFailed, UsageError
 from corpusforge.recipe import Run
-from corpusforge.shards import write_json
+from corpusforge.shards import disk_failure, write_json
 from corpusforge.work import Task, perform, task_key
 
 Progress = Callable[[], None]
-PRELOAD = ["corpusforge.work", "pyarrow.parquet", "polars", "presidio_analyzer", "spacy"]
+SCRATCH = ".scratch"
+POLL_SECONDS = 2.0
+LOOKS_AFTER_THE_QUEUE = 3
 
 
 def workers(settings: Run) -> int:
@@ -37,7 +44,8 @@ def run_tasks(tasks: Sequence[Task], root: Path, settings: Run, progress: Progre
     """
     if not tasks:
         return
-    scratch = root.parent / ".scratch" / uuid.uuid4().hex[:12]
+    root = root.absolute()
+    scratch = root.parent / SCRATCH / uuid.uuid4().hex[:12]
     scratch.mkdir(parents=True)
     try:
         if settings.executor == "local" and (len(tasks) == 1 or workers(settings) == 1):
@@ -52,22 +60,39 @@ def run_tasks(tasks: Sequence[Task], root: Path, settings: Run, progress: Progre
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def sweep(root: Path) -> None:
+    """Remove what killed builds left below a recipe's folder: scratch, and files under temporary names."""
+    shutil.rmtree(root / SCRATCH, ignore_errors=True)
+    for left in (*root.glob(".*.tmp"), *root.glob("steps/*/.*.tmp")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
 def _raise_errors(scratch: Path) -> None:
     errors = sorted(scratch.glob("*.error.json"))
     if not errors:
         return
     first = orjson.loads(errors[0].read_bytes())
     more = f" ({len(errors) - 1} more tasks failed.)" if len(errors) > 1 else ""
-    raise StepFailed(first["what"] + more, where=first["where"], hint=first["hint"])
+    raise _as_error(Problem(first["where"], first["what"] + more, first["hint"]), first["exit_code"])
+
+
+def _as_error(problem: Problem, exit_code: int) -> CorpusforgeError:
+    kind = UsageError if exit_code == UsageError.exit_code else StepFailed
+    return kind(problem.what, where=problem.where, hint=problem.hint)
 
 
 def _raise_unfinished(tasks: Sequence[Task], scratch: Path) -> None:
     missing = [task for task in tasks if not (scratch / f"{task_key(task)}.done").exists()]
-    if missing:
-        what = f"{len(missing)} of {len(tasks)} tasks ended without a result."
-        raise StepFailed(
-            what, where=_place(missing[0]), hint="A worker was killed (out of memory?). Run again to resume."
-        )
+    if not missing:
+        return
+    begun = [task for task in missing if (scratch / f"{task_key(task)}.begun").exists()]
+    place = " or ".join(sorted({_place(task) for task in begun[:4]} or {_place(missing[0])}))
+    what = f"a worker was killed; {len(missing)} of {len(tasks)} tasks ended without a result."
+    hint = "Out of memory? Use fewer --workers. Run again to resume."
+    raise StepFailed(what, where=place, hint=hint)
 
 
 def _place(task: Task) -> str:
@@ -81,24 +106,50 @@ def _place(task: Task) -> str:
 
 
 def _guarded(task: Task, root: Path, scratch: Path) -> None:
-    """Perform a task; an error becomes a file. What an exception of a library says may quote a record, so only its
-    type and place are kept."""
-    from corpusforge.errors import CorpusforgeError
-
+    """Perform a task; an error becomes a file, and an exception of its own where no file can be written."""
     key = task_key(task)
     try:
-        perform(task, root)
+        (scratch / f"{key}.begun").touch()
+        with _silent():
+            perform(task, root)
         (scratch / f"{key}.done").touch()
-    except CorpusforgeError as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit() in a stage must not end the build as if all were well
+        problem, exit_code = _problem(error, task)
+        value = {"where": problem.where, "what": problem.what, "hint": problem.hint, "exit_code": exit_code}
+        try:
+            write_json(scratch / f"{key}.error.json", value)
+        except OSError:
+            raise _as_error(problem, exit_code) from None
+
+
+def _problem(error: BaseException, task: Task) -> tuple[Problem, int]:
+    """What to tell of an error. What an exception of a library says may quote a record, so only type and place stay."""
+    if isinstance(error, OSError) and (failure := disk_failure(error, _place(task))) is not None:
+        error = failure
+    if isinstance(error, CorpusforgeError):
         problem = error.problem
-        value = {"where": problem.where or _place(task), "what": problem.what, "hint": problem.hint}
-        write_json(scratch / f"{key}.error.json", value)
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        place = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
-        what = f"{type(error).__name__} at {place}."
-        hint = "This is a defect of the stage; the message is withheld, as it may quote a record."
-        write_json(scratch / f"{key}.error.json", {"where": _place(task), "what": what, "hint": hint})
+        return Problem(problem.where or _place(task), problem.what, problem.hint), error.exit_code
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    place = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
+    hint = "This is a defect of the stage; the message is withheld, as it may quote a record."
+    return Problem(_place(task), f"{type(error).__name__} at {place}.", hint), StepFailed.exit_code
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """What libraries log, warn or complain of while they hold records may quote them; and stdout is for data alone."""
+    logged, unraisable = logging.root.manager.disable, sys.unraisablehook
+    logging.disable(logging.CRITICAL)
+    sys.unraisablehook = lambda _: None
+    try:
+        with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logged)
+        sys.unraisablehook = unraisable
 
 
 def _execute(tasks: Sequence[Task], root: Path, settings: Run, scratch: Path, progress: Progress) -> None:
@@ -117,9 +168,11 @@ def _execute(tasks: Sequence[Task], root: Path, settings: Run, scratch: Path, pr
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        executor.run()
         if settings.executor == "slurm":
-            _wait(tasks, scratch, executor)
+            _submit(executor)
+            _wait(tasks, scratch, executor.job_name)
+        else:
+            executor.run()
     finally:
         stop.set()
         watcher.join()
@@ -127,40 +180,57 @@ def _execute(tasks: Sequence[Task], root: Path, settings: Run, scratch: Path, pr
 
 
 def _executor(tasks: int, root: Path, settings: Run, scratch: Path) -> Any:
+    """The executor that the recipe asks for. Raises UsageError where its programs or packages are absent."""
     pipeline = [_Work(root, scratch)]
-    count = workers(settings)
     options = {"pipeline": pipeline, "tasks": tasks, "logging_dir": str(scratch / "log"), "skip_completed": False}
-    if settings.executor == "slurm":
-        from datatrove.executor.slurm import SlurmPipelineExecutor
-
-        slurm = {"time": "24:00:00", "partition": "normal", **settings.slurm}
-        return SlurmPipelineExecutor(**options, workers=count, job_name="corpusforge", **slurm)
     if settings.executor == "ray":
+        from importlib.util import find_spec
+
+        if find_spec("ray") is None:
+            raise UsageError("the executor ray needs the package ray.", where="run", hint="pip install ray")
         from datatrove.executor.ray import RayPipelineExecutor
 
-        return RayPipelineExecutor(**options, workers=count)
-    import multiprocess
-    from datatrove.executor.local import LocalPipelineExecutor
+        return RayPipelineExecutor(**options, workers=workers(settings))
+    from corpusforge.executors import Local, Slurm
 
-    # The fork server loads the libraries once; each worker then starts in milliseconds.
-    multiprocess.set_forkserver_preload(PRELOAD)
-    return LocalPipelineExecutor(**options, workers=min(count, tasks), start_method="forkserver")
+    if settings.executor == "local":
+        return Local(**options, workers=min(workers(settings), tasks))
+    if shutil.which("sbatch") is None:
+        what = "the executor slurm needs sbatch, which is not on the PATH."
+        raise UsageError(what, where="run", hint="Run on a login node, or use --executor local.")
+    wanted = {"time": "24:00:00", "partition": "normal", **settings.slurm}
+    count = -1 if settings.workers == "auto" else settings.workers  # the cores of a login node say nothing
+    try:
+        # The name is used once, so that one question or one order is about this run's jobs alone.
+        return Slurm(**options, workers=count, job_name=f"corpusforge-{scratch.name}", **wanted)
+    except TypeError as error:
+        raise UsageError(f"run.slurm: {error}.", hint="Its keys are those of datatrove's Slurm executor.") from None
 
 
-def _wait(tasks: Sequence[Task], scratch: Path, executor: Any) -> None:
+def _submit(executor: Any) -> None:
+    try:
+        executor.run()
+    except subprocess.CalledProcessError as error:
+        what = f"sbatch refused the job (exit code {error.returncode})."
+        raise StepFailed(what, where="run", hint="Its message is above; mend run.slurm in the recipe.") from None
+
+
+def _wait(tasks: Sequence[Task], scratch: Path, job: str) -> None:
     """Slurm returns once the job is queued; wait until every task has said done or failed, or the job has left."""
-    import subprocess
+    looks = LOOKS_AFTER_THE_QUEUE  # a shared disk may show the last files a little late, and squeue may stumble
+    try:
+        while looks and any(not _ended(task, scratch) for task in tasks):
+            queue = subprocess.run(["squeue", "-h", "-n", job], capture_output=True, check=False)
+            looks = LOOKS_AFTER_THE_QUEUE if queue.returncode == 0 and queue.stdout.strip() else looks - 1
+            time.sleep(POLL_SECONDS)
+    except BaseException:
+        subprocess.run(["scancel", "-n", job], capture_output=True, check=False)
+        raise
 
-    while True:
-        open_tasks = [
-            t for t in tasks if not any((scratch / f"{task_key(t)}{s}").exists() for s in (".done", ".error.json"))
-        ]
-        if not open_tasks:
-            return
-        queue = subprocess.run(["squeue", "-h", "-j", str(executor.job_id)], capture_output=True, check=False)
-        if queue.returncode != 0 or not queue.stdout.strip():
-            return
-        time.sleep(2)
+
+def _ended(task: Task, scratch: Path) -> bool:
+    key = task_key(task)
+    return (scratch / f"{key}.done").exists() or (scratch / f"{key}.error.json").exists()
 
 
 class _Work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import uuid
@@ -15,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpusforge.errors import StepFailed
 from corpusforge.record import Message, Origin, Record, Span
 
 _ORIGIN = pa.struct([("file", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("unit", pa.string())])
@@ -160,12 +162,13 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._flush()
-        self._writer.close()
-        if kind is None:
-            commit(self._temporary, self.path)
-        else:
+        try:
+            if kind is None:
+                self._flush()
+            self._writer.close()
+            if kind is None:
+                commit(self._temporary, self.path)
+        finally:
             self._temporary.unlink(missing_ok=True)
 
 
@@ -192,8 +195,11 @@ def write_table(path: Path, table: pa.Table) -> None:
     """Write an Arrow table as Parquet, committed by rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
-    pq.write_table(table, temporary, compression="zstd", compression_level=3, row_group_size=65_536)
-    commit(temporary, path)
+    try:
+        pq.write_table(table, temporary, compression="zstd", compression_level=3, row_group_size=65_536)
+        commit(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_table(path: Path) -> pa.Table:
@@ -205,8 +211,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a small file, committed by rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
-    temporary.write_bytes(data)
-    commit(temporary, path)
+    try:
+        temporary.write_bytes(data)
+        commit(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -235,3 +244,24 @@ def sha256_file(path: Path) -> str:
     """The sha256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_DISK = {
+    errno.ENOSPC: "no space is left on the device",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "the operation is not permitted",
+    errno.EIO: "the device does not read or write",
+    errno.EMFILE: "too many files are open",
+    errno.ENAMETOOLONG: "the path is too long",
+}
+
+
+def disk_failure(error: OSError, where: str = "") -> StepFailed | None:
+    """What went wrong with the disk, if that is what an error says; None for every other error."""
+    if error.errno not in _DISK:
+        return None
+    place = str(error.filename) if error.filename else where
+    hint = "What is done is kept: put the disk right and run the same command again."
+    return StepFailed(f"{_DISK[error.errno]}.", where=place, hint=hint)

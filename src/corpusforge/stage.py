@@ -11,6 +11,7 @@ Most stages only `apply`. A decision that comes out the same for a shard leaves 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -51,10 +52,21 @@ class SourceFacts:
     personal_data: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A record that is kept though a rule's score came close to its threshold."""
+
+    record: Record
+    rule: str
+    score: float
+    threshold: float
+
+
 @dataclass(slots=True)
 class StageContext:
     """What the runner hands to a stage beside the records.
 
+    `sources` holds the shard's own source in `survey` and `apply`, and every source of the recipe in `decide`.
     `shared` and `mine` are the tables that `decide` made for all shards and for this shard.
     `counts[source][key]` is summed over shards into the step's report (for example findings per kind).
     """
@@ -65,11 +77,26 @@ class StageContext:
     shared: pa.Table | None = None
     mine: pa.Table | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    _near: list[Near] = field(default_factory=list)
 
     def count(self, source: str, key: str, n: int = 1) -> None:
         """Add to a named count of the step's report. Keys are kinds or rules, never text from a record."""
         per_source = self.counts.setdefault(source, {})
         per_source[key] = per_source.get(key, 0) + n
+
+    def near(self, record: Record, rule: str, score: float, threshold: float) -> None:
+        """Offer a record that this stage keeps as a sample near a rule's line; `rule` as it would stand in `Dropped`.
+
+        The runner keeps the closest few of each rule, and of their text an excerpt only after redaction.
+        """
+        self._near.append(Near(record, rule, score, threshold))
+
+    def take_near(self) -> list[Near]:
+        """What `near` collected since the last call."""
+        if not self._near:
+            return self._near
+        taken, self._near = self._near, []
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +256,10 @@ def _from_file(name: str, folder: Path) -> type[Stage]:
     path = (folder / file).resolve()
     if not path.is_file():
         raise UsageError(f"stage file {file} does not exist.", hint="Paths are relative to the recipe's folder.")
-    module_name = f"corpusforge_user_{path.stem}_{stable_hash(str(path))}"
+    # Named by content too: a process that builds twice must not run the code of before.
+    code = path.read_bytes()
+    content = hashlib.sha256(code).hexdigest()
+    module_name = f"corpusforge_user_{path.stem}_{stable_hash(str(path), content)}"
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None:
@@ -237,7 +267,8 @@ def _from_file(name: str, folder: Path) -> type[Stage]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:
-            spec.loader.exec_module(module)
+            # Not through the loader: its bytecode cache takes an edit of the same second and size for no edit.
+            exec(compile(code, str(path), "exec"), module.__dict__)
         except Exception as error:
             del sys.modules[module_name]
             what = f"stage file {file} does not load: {type(error).__name__}: {error}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any, Literal
 
 import orjson
 
+from corpusforge.errors import StepFailed
 from corpusforge.ingest.files import InputFile
 from corpusforge.manifest import fingerprint, library_version
-from corpusforge.shards import Shard
+from corpusforge.shards import Shard, sha256_file
 from corpusforge.stage import SourceFacts, find_stage
 
 Phase = Literal["ingest", "survey", "decide", "apply"]
@@ -61,17 +63,17 @@ class Step:
 
     def survey_key(self, source: str, input_sha: str) -> str:
         """The address of a survey: stage, settings, the source's facts and the input's bytes."""
-        return fingerprint(["survey", self.identity, _facts(self.facts[source]), input_sha])
+        return fingerprint(["survey", self.identity, self.seed, _facts(self.facts[source]), input_sha])
 
-    def decide_key(self, surveys: Sequence[tuple[str, str]]) -> str:
-        """The address of the decisions over all (shard name, survey sha256)."""
+    def decide_key(self, surveys: Sequence[tuple[str, str, str]]) -> str:
+        """The address of the decisions over all (shard name, survey sha256, sha256 of the records)."""
         facts = {name: _facts(f) for name, f in sorted(self.facts.items())}
         return fingerprint(["decide", self.identity, self.seed, facts, sorted(surveys)])
 
     def apply_key(self, source: str, input_sha: str, shared_sha: str, mine_sha: str) -> str:
         """The address of an output shard."""
-        parts = ["apply", self.identity, self.seed, _facts(self.facts[source]), input_sha, shared_sha, mine_sha]
-        return fingerprint(parts)
+        own = [_facts(self.facts[source]), self.open_text]
+        return fingerprint(["apply", self.identity, self.seed, own, input_sha, shared_sha, mine_sha])
 
 
 def ingest_key(shard: IngestShard, reader_identity: Mapping[str, Any]) -> str:
@@ -117,7 +119,7 @@ class Store:
             for suffix, size in report["files"].items():
                 if self.file(step, key, suffix).stat().st_size != size:
                     return None
-        except (FileNotFoundError, orjson.JSONDecodeError, KeyError, AttributeError):
+        except (FileNotFoundError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             return None
         return report
 
@@ -147,7 +149,43 @@ def decided(store: Store, step: str, key: str, report: Mapping[str, Any]) -> Dec
     return Decided(shared, report["shared"], mine, report["mine"], report["notes"])
 
 
+def hashed(file: InputFile) -> InputFile:
+    """The file with its size and the sha256 of its raw bytes. Raises OSError if it cannot be read."""
+    digest = hashlib.sha256()
+    size = 0
+    with file.open_raw() as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            size += len(block)
+    return InputFile(file.url, file.name, digest.hexdigest(), size)
+
+
+def content_of(path: Path) -> str:
+    """The sha256 of a file that a setting names; of a folder, that of its settings and vocabularies, not of weights."""
+    if not path.is_dir():
+        return sha256_file(path)
+    inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix in (".json", ".txt", ".model"))
+    return fingerprint([[p.name, sha256_file(p)] for p in inside])
+
+
 def load_stage(step: Step) -> tuple[Any, Any]:
-    """The stage object of a step and its settings."""
+    """The stage object of a step and its settings. Raises StepFailed if a file it is made of changed since the plan."""
     stage = find_stage(step.stage, folder=step.folder)
+    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
+    if ".py:" in step.stage:
+        found["the stage's file"] = sha256_file(step.folder / step.stage.rpartition(":")[0])
+        known["the stage's file"] = step.identity["resources"].get("file")
+    for name in stage.file_settings:
+        found[name] = _contents(step.settings[name])
+        known[name] = step.identity["settings"][name]
+    if changed := [name for name in found if found[name] != known[name]]:
+        what = f"{', '.join(changed)} changed while the build ran."
+        raise StepFailed(what, where=step.name, hint="Run the build again.")
     return stage(), stage.Settings.model_validate(dict(step.settings))
+
+
+def _contents(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_contents(item) for item in value]
+    return value if value is None or value == "bytes" else content_of(Path(value))
