@@ -25,6 +25,7 @@ _DANGLING = re.compile(
     re.IGNORECASE,
 )
 _LINKS = re.compile(r"\]\(|https?://|[\w-]+\.(?:html?|page)\b")
+_MARKUP = re.compile(r"\{%|</?(?:div|span|ul|li|a|p|img|script|style|table|td|tr)(?=[ >/])", re.IGNORECASE)
 _CODE_LIKE = re.compile(r"[|{}<>\\=;$]")
 
 
@@ -114,6 +115,11 @@ def link_list(text: str, block: Block) -> bool:
     """Whether a list is mostly links to other places."""
     linked = sum(bool(_LINKS.search(text, item.start, item.end)) for item in block.items)
     return bool(block.items) and 2 * linked > len(block.items)
+
+
+def marked_up(text: str, start: int, end: int) -> bool:
+    """Whether a site generator's directive or bare HTML stands in [start, end), where content would be."""
+    return bool(_MARKUP.search(text, start, end))
 
 
 def answer_text(text: str, blocks: Sequence[Block]) -> str:

@@ -50,6 +50,7 @@ _GREETING = re.compile(
 _POINTING = re.compile(r"^(?:and|but|so|also|then|ok|oh|not|it|that|this|yes|no|yeah|yep)\b", re.IGNORECASE)
 _ADDRESSED = re.compile(r"\s*(?P<name><+[A-Z_]+_\d+>+|[^\s:,]{2,24})\s*(?:[:,]|\.{2,})\s*|\s*<+[A-Z_]+_\d+>+\s+")
 _URL = re.compile(r"https?://\S+|www\.\S+")
+_COUNTER_QUESTION = re.compile(r"\w\s?\?(?:\s|$)")
 _TECHNICAL = re.compile(r"[/`!]\w|\s-{1,2}\w|\b(?:sudo|apt|aptitude|install|run|type|man)\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z][\w-]{3,}")
 _NAME = re.compile(r"(?<=[\w,'\"] )['\"]?([A-Z][a-z]{2,})")
@@ -82,6 +83,8 @@ def chat_pairs(page: Page) -> Iterator[Pair]:
     heads = [_addressing(messages[at].content, names) for at in answered]
     answer = "\n".join(unwrapped(messages[at].content[head:]) for at, head in zip(answered, heads, strict=True))
     if not MIN_QUESTION <= len(question) <= MAX_QUESTION or not MIN_ANSWER <= len(answer) <= MAX_ANSWER:
+        return
+    if _COUNTER_QUESTION.search(_URL.sub(" ", answer)):
         return
     if len(_URL.sub(" ", answer).split()) < 3 and _URL.search(answer):
         # What stood behind the address is not in the text.

@@ -22,7 +22,7 @@ def condition_pairs(page: Page) -> Iterator[Pair]:
     text = page.text
     for section in page.sections:
         title = page.subject(section)
-        if not title:
+        if not title or title.lower().startswith("if "):
             continue
         for block in section.blocks:
             if block.kind != "paragraph" or text.find("If", block.start, block.end) < 0:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from corpusforge.generate.headings import asked_by_me, is_question, lowered, read_heading, sentence_like
-from corpusforge.generate.page import Page, answer_text, generic, link_list, named, stands_alone
+from corpusforge.generate.page import Page, answer_text, generic, link_list, marked_up, named, stands_alone
 from corpusforge.generate.passages import Block, Section
 from corpusforge.generate.phrasings import word_list
 from corpusforge.generate.qa_pair import Pair, ask
@@ -93,8 +93,7 @@ def body(page: Page, section: Section, least: int) -> list[Block]:
         return []
     if taken[0].kind == "quote":
         return taken[:1]
-    if page.text.find("{%", taken[0].start, taken[-1].end) >= 0:
-        # A site generator's directive stands where the answer's content would be.
+    if marked_up(page.text, taken[0].start, taken[-1].end):
         return []
     length = taken[-1].end - taken[0].start
     return taken if least <= length <= MAX_ANSWER else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from corpusforge.generate.headings import is_question
-from corpusforge.generate.page import Page, generic, link_list, stands_alone, wordy
+from corpusforge.generate.page import Page, generic, link_list, marked_up, stands_alone, wordy
 from corpusforge.generate.passages import Block
 from corpusforge.generate.phrasings import pick, resource
 from corpusforge.generate.qa_steps import purpose
@@ -22,8 +22,6 @@ MIN_SENTENCE = 40
 MAX_SENTENCE = 400
 MAX_SUMMARY = 600
 GAP = "____"
-# A site generator's directives and bare HTML are no prose.
-_MARKUP = re.compile(r"\{%|</?(?:div|span|ul|li|a|p|script|style|table|td|tr)[ >]", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z]{1,6}>")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{3,}")
 
@@ -242,7 +240,7 @@ def _prose(page: Page) -> list[Block]:
     """The page's blocks in order without tables and link lists, from the first that is not code, up to bare markup."""
     blocks: list[Block] = []
     for block in (block for section in page.sections for block in section.blocks):
-        if _MARKUP.search(page.text, block.start, block.end):
+        if marked_up(page.text, block.start, block.end):
             if blocks:
                 break
         elif block.kind == "table" or page.text[block.start] == "|" or link_list(page.text, block):
