@@ -102,6 +102,12 @@ def test_lone_surrogates_and_repeated_ids_are_reported(read):
     assert [q.reason for q in bad] == ["duplicate-id"]
 
 
+def test_a_language_is_a_tag_or_nothing(read):
+    """A shifted column would put names and addresses where no detector looks."""
+    rows = '{"text": "a", "l": "pt-BR"}\n{"text": "b", "l": "jane.roe@northwind.co.uk"}\n{"text": "c", "l": "English"}'
+    assert [r.language for r in read("jsonl", rows, language="l")[0]] == ["pt-BR", "", ""]
+
+
 def test_nesting_without_end_costs_one_row_and_not_the_build(read):
     """One line of brackets would stop the build of a million good ones."""
     deep = '{"text": ' + "[" * 600 + '"x"' + "]" * 600 + "}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Annotated, Any, Self
 
@@ -18,6 +19,7 @@ def _one_or_many(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 Paths = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
@@ -115,7 +117,7 @@ class RowMapper:
         return self._ctx.record(
             key=self._key(row, content), text=text, start=start, end=end, unit=unit, title=title, messages=messages,
             group=f"{self._ctx.source}:group:{stable_hash(group)}" if group else "",
-            language=self._optional(row, s.language), meta=meta,
+            language=language_tag(self._optional(row, s.language)), meta=meta,
         )  # fmt: skip
 
     def _meta(self, row: Any) -> dict[str, Any]:
@@ -165,6 +167,12 @@ class RowMapper:
 
     def _optional(self, row: Any, path: str) -> str:
         return (as_text(lookup(row, path)) or "") if path else ""
+
+
+def language_tag(value: str) -> str:
+    """A language as BCP 47 writes it (`en`, `pt-BR`); nothing for what is none: a shifted column holds anything."""
+    tag = value.strip()
+    return tag if _LANGUAGE.fullmatch(tag) else ""
 
 
 def _json(value: Any) -> Any:

@@ -46,6 +46,12 @@ def _card_length(text: str, start: int, end: int) -> bool:
     return 12 <= len(_digits(text[start:end])) <= 19
 
 
+def _iban(text: str, start: int, end: int) -> bool:
+    """Whether the check digits of an account number hold (ISO 13616: mod 97), in capitals or not."""
+    value = "".join(text[start:end].split()).upper()
+    return value.isascii() and int("".join(str(int(c, 36)) for c in value[4:] + value[:4])) % 97 == 1
+
+
 def _identifier(text: str, start: int, end: int) -> bool:
     digits = _digits(text[start:end])
     return len(digits) >= 3 and end - start >= 4 and not _holds_word(text[start:end])
@@ -106,6 +112,13 @@ ACCOUNTS: tuple[Rule, ...] = (
          r"|invoice|shipment|parcel|transaction",
          ("order", "purchase", "booking", "reservation", "confirmation", "itinerary", "pnr", "tracking", "invoice",
           "shipment", "parcel", "transaction")),
+    Rule("ORDER_ID", "locator-cue",
+         r"(?i:\b(?:booking|reservation|confirmation|itinerary|pnr|record[ ]locator)" + _IS
+         + r")(?P<v>(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{6})(?!\w)", 0.7,
+         ("booking", "reservation", "confirmation", "itinerary", "pnr", "locator"), digits=1, cased=True),
+    Rule("IBAN_CODE", "iban-lower-case", r"(?<![\w.-])[a-z]{2}\d{2}(?:[a-z0-9]{11,30}"
+         r"|(?:[ ][a-z0-9]{4}){2,7}(?:[ ][a-z0-9]{1,3})?)(?!\w)", 1.0, digits=8,
+         check=_iban),
     _cue("CUSTOMER_ID", "customer-cue", r"(?:customer|client|member(?:ship)?|patient|employee|student|subscriber"
          r"|loyalty|frequent flyer|policy|claim)(?:[ ]?id)?",
          ("customer", "client", "member", "patient", "employee", "student", "subscriber", "loyalty", "flyer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from corpusforge.curate.redaction.kinds import PLACEHOLDER
@@ -13,14 +14,44 @@ from corpusforge.curate.redaction.units import Unit
 from corpusforge.curate.redaction.words import is_role
 from corpusforge.record import Record, Span, part_offsets, speaker
 
-# Keys of `meta` whose whole value is a person's name or login, whatever it looks like.
-_NAME_KEY = re.compile(
-    r"(?:.*_)?(?:author|customer|client|owner|sender|recipient|assignee|reporter|first_?name|last_?name|full_?name|surname"
-    r"|(?:customer|user|client|agent|contact|display)_?name|name_of_\w+)",
+# Fields of `meta` whose whole value is personal whatever it looks like, by the last words of their key.
+_KEYS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rf"(?:.*_)?(?:{words})", re.IGNORECASE))
+    for kind, words in (
+        ("PERSON",
+         r"author|customer|client|owner|sender|recipient|assignee|reporter|assigned_to|(?:created|reported|written)_by"
+         r"|(?:first|last|full|sur|given|family|display)_?name|(?:customer|user|client|agent|contact)_?name"
+         r"|name_of_\w+"),
+        ("USERNAME", r"user|username|login|nick|nickname|screen_?name|handle"),
+        ("PHONE_NUMBER", r"(?:phone|mobile|cell_?phone|cell|telephone|tel|fax|whatsapp)(?:_?(?:number|no))?|msisdn"),
+        ("US_SSN", r"ssn|social_security(?:_number|_no)?"),
+        ("DATE_OF_BIRTH", r"dob|date_of_birth|birth_?(?:day|date)"),
+        ("CREDIT_CARD", r"(?:credit_?|debit_?)?card(?:_?(?:number|no))?|pan"),
+        ("ACCOUNT_NUMBER", r"account_?(?:id|number|no)|acct(?:_?(?:id|number|no))?|iban"),
+        ("CUSTOMER_ID", r"(?:customer|client|member|patient|employee|subscriber)_?(?:id|number|no)"),
+        ("STREET_ADDRESS",
+         r"street|street_?address|(?:home|billing|shipping|mailing|postal|delivery)_?address|post_?code|zip(?:_?code)?"),
+        ("SECRET", r"password|passwd|pwd|secret|api_?key|(?:access|auth|refresh)_?token|pin_?code|cvv"),
+    )
+)  # fmt: skip
+Scalar = str | int | float
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_MIN_NUMBER = 10**6
+_MOMENT = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T ][\d:.]{4,15} ?(?:Z|UTC|[+-]\d\d:?\d\d)?)?")
+# What stands in a message's `time`; anything else there is a field that was mapped by mistake.
+_TIME = re.compile(
+    r"(?:[\d\s:.,/()+-]|[TZ]\b|T(?=\d)|(?:[ap]m|utc|gmt|[ecmp][ds]t|[ceaw]e?s?t|[bij]st|mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun"
+    r"|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)(?:day)?(?![a-z])){0,48}",
     re.IGNORECASE,
 )
-_LOGIN_KEY = re.compile(r"(?:.*_)?(?:user|username|login|nick|nickname|screen_?name|handle)", re.IGNORECASE)
-_MIN_NUMBER = 10**6
+
+
+@lru_cache(maxsize=1024)
+def labelled_kind(key: str) -> str:
+    """The kind that a meta key promises (`customer_name`, `createdBy`, `phone`), or nothing."""
+    words = _CAMEL.sub("_", key).replace("-", "_").replace(" ", "_")
+    return next((kind for kind, pattern in _KEYS if pattern.fullmatch(words)), "")
 
 
 class Layout:
@@ -66,6 +97,12 @@ class Layout:
         """Whether a speaker's name is a person's: not a role, not a placeholder."""
         return any(c.isalnum() for c in name) and not is_role(name) and not PLACEHOLDER.fullmatch(name)
 
+    def is_value(self, value: str, kind: str) -> bool:
+        """Whether a labelled field says something of somebody: not empty, no role, not a placeholder."""
+        if kind in ("PERSON", "USERNAME"):
+            return self.is_person(value)
+        return any(c.isalnum() for c in value) and not PLACEHOLDER.fullmatch(value)
+
     def question(self, unit: Unit, ledger: Ledger) -> str | None:
         """The turn before a turn, if somebody else said it."""
         messages = self._record.messages
@@ -96,7 +133,12 @@ class Layout:
             made = replace(record, title=title, text=text)
         else:
             messages = tuple(
-                replace(message, name=name.text(ledger), content=part.text(ledger))
+                replace(
+                    message,
+                    name=name.text(ledger),
+                    content=part.text(ledger),
+                    time=message.time if _TIME.fullmatch(message.time) else "",
+                )
                 for message, name, part in zip(record.messages, self.speakers, self.parts, strict=True)
             )
             made = replace(record, title=title).with_messages(messages)
@@ -107,33 +149,57 @@ class Layout:
                     spans += name.spans(ledger, start - len(message.name) - 2)
                 spans += part.spans(ledger, start)
         units = iter(self._meta_units)
-        meta = self._walk(self._meta, lambda value, key, number: _restored(value, next(units).text(ledger), number))
+        meta = self._walk(self._meta, lambda value, key: _restored(value, next(units).text(ledger)))
         return replace(made, spans=tuple(spans), meta=meta)
 
-    def _collect(self, value: str, key: str, number: bool) -> str:
-        unit = Unit(value)
+    def _collect(self, value: Scalar, key: str) -> Scalar:
+        unit = Unit(_plain(value))
         self._meta_units.append(unit)
-        if _NAME_KEY.fullmatch(key) and not number:
-            self.labelled_units.append((unit, "PERSON"))
-        elif _LOGIN_KEY.fullmatch(key) and not number:
-            self.labelled_units.append((unit, "USERNAME"))
+        if kind := labelled_kind(key):
+            self.labelled_units.append((unit, kind))
         return value
 
-    def _walk(self, value: Any, visit: Callable[[str, str, bool], Any], key: str = "") -> Any:
-        """A copy of a JSON value with every string, key and long number passed through `visit`, in a fixed order."""
+    def _walk(self, value: Any, visit: Callable[[Scalar, str], Any], key: str = "") -> Any:
+        """A copy of a JSON value with every string, key and long number passed through `visit`, in a fixed order.
+
+        Moments (a log's date) and the byte ranges that readers write are nobody's, and no string of digits besides.
+        """
         if isinstance(value, str):
-            return visit(value, key, False)
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _MIN_NUMBER:
-            return visit(str(value), key, True)
+            moment = _MOMENT.fullmatch(value) and not labelled_kind(key)
+            return value if moment else visit(value, key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if abs(value) >= _MIN_NUMBER or (key and labelled_kind(key)):
+                return visit(value, key)
+            return value
         if isinstance(value, dict):
-            return {visit(name, "", False): self._walk(value[name], visit, name) for name in sorted(value)}
+            return {
+                visit(name, ""): item if name == "lines" and _ranges(item) else self._walk(item, visit, name)
+                for name, item in sorted(value.items())
+            }
         if isinstance(value, list | tuple):
             return [self._walk(item, visit, key) for item in value]
         return value
 
 
-def _restored(original: str, text: str, number: bool) -> Any:
-    return int(original) if number and text == original else text
+def _ranges(value: Any) -> bool:
+    """Whether a value is a list of [start, end) pairs that ascend, as readers write them."""
+    end = 0
+    for pair in value if isinstance(value, list) else ():
+        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(place, int) for place in pair)):
+            return False
+        if not end <= pair[0] < pair[1]:
+            return False
+        end = pair[1]
+    return end > 0
+
+
+def _plain(value: Scalar) -> str:
+    """A text as it is; a whole number without the point that spreadsheets put behind it."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _restored(original: Scalar, text: str) -> Scalar:
+    return original if text == _plain(original) else text
 
 
 def _inside(record: Record, start: int, end: int) -> list[Span]:

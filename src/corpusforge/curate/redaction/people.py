@@ -44,6 +44,11 @@ class People:
                 self._phrases[nick] = "USERNAME"
             self.size = len(self._nicks) + len(self._words) + len(self._phrases)
 
+    def add_phrase(self, name: str) -> None:
+        """A name that counts as a whole only."""
+        self._phrases[name] = "PERSON"
+        self.size = len(self._nicks) + len(self._words) + len(self._phrases)
+
     def add_name(self, name: str) -> None:
         """A person's name: each of its parts that is no common word stands for the person."""
         parts = [part for part in _WORD.findall(name) if len(part) > 2 and part.casefold() not in COMMON]

@@ -92,8 +92,13 @@ class Redactor:
                 found.update(k for k, _ in unit.hide([Finding(kind, 0, len(name), "speaker", 1.0)], ledger))
         for unit, kind in layout.labelled_units if policy.names else []:
             value = unit.text(ledger)
-            if kind in self._wanted and layout.is_person(value):
-                found.update(k for k, _ in unit.hide([Finding(kind, 0, len(value), "meta-key", 1.0)], ledger))
+            if kind in self._wanted and layout.is_value(value, kind):
+                taken = unit.hide([Finding(kind, 0, len(value), "meta-key", 1.0)], ledger)
+                found.update(k for k, _ in taken)
+                known.add(taken)
+                if kind == "PERSON" and len(value.split()) > 1:
+                    # Only as it stands: `Debian Project` must not make a name of `Debian`.
+                    people.add_phrase(value)
         open_units = layout.texts
         while open_units:
             # Rules whose cue words the record lacks are set aside once, not in each of its windows.
