@@ -220,7 +220,7 @@ GATES = [
      "detail": "3 records of help-centre still share 13 words with the hold-out."},
     {"name": "mix_error", "allowed": 0.001, "observed": 0.00000042, "passed": True,
      "detail": "The largest error is on domain/help-centre."},
-    {"name": "grounded", "allowed": 0.95, "observed": 0.971, "passed": True, "checked": 1000, "found": 29,
+    {"name": "grounded", "allowed": 0.95, "observed": 0.971, "passed": True, "checked": 1000, "found": 971,
      "detail": "A judge read 1,000 random rows beside their evidence."},
 ]  # fmt: skip
 

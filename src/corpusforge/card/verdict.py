@@ -68,8 +68,15 @@ def _gate(gate: GateFacts) -> Gate:
         observed=_amount(gate.name, gate.observed),
         passed=gate.passed,
         detail=sentence(gate.detail),
-        proof=bound_sentence(gate.found or 0, gate.checked) if gate.checked else "",
+        proof=_proof(gate),
     )
+
+
+def _proof(gate: GateFacts) -> str:
+    # Where `found` counts the good ones, or the detail states the bound already, a second sentence would mislead.
+    if not gate.checked or _SHARES.get(gate.name) == "at least" or "at most" in gate.detail:
+        return ""
+    return bound_sentence(gate.found or 0, gate.checked)
 
 
 def _limit(gate: GateFacts) -> str:
