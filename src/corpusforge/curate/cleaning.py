@@ -20,9 +20,7 @@ _INVISIBLE = re.compile(
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SUSPECT = re.compile("[\x80-\x9f\ud800-\udfff]")
 _FOREIGN = re.compile("[^\x00-\x7f]+")
-_TRAILING = re.compile(r"[ \t]+(?=\n)|[ \t]+\Z")
 _ROUNDS = 8
-_BLANKS: dict[int, re.Pattern[str]] = {}
 
 
 def clean_characters(text: str, form: Form = "NFC") -> str:
@@ -42,25 +40,31 @@ def clean_characters(text: str, form: Form = "NFC") -> str:
 def _cleaned(text: str, form: Form) -> str:
     if text.isascii():
         return _visible_ascii(text)
-    text = _LINE_ENDS.sub("\n", _mended(text))
-    text = _INVISIBLE.sub("", _ESCAPES.sub("", text))
-    text = _JOINERS.sub("", text.replace("\u00a0", " "))
+    text = _INVISIBLE.sub("", _unescaped(_LINE_ENDS.sub("\n", _mended(text)))).replace("\u00a0", " ")
+    if "\u200c" in text or "\u200d" in text:
+        text = _JOINERS.sub("", text)
     text = _SURROGATES.sub("\ufffd", text)
     return unicodedata.normalize(form, text)
 
 
 def tidy_lines(text: str, max_blank_lines: int = 2) -> str:
     """Text without spaces at line ends, without long runs of blank lines and without blank lines at its ends."""
-    text = _TRAILING.sub("", text)
-    blanks = _BLANKS.setdefault(max_blank_lines, re.compile(f"\n{{{max_blank_lines + 2},}}"))
-    return blanks.sub("\n" * (max_blank_lines + 1), text).strip("\n")
+    # A pattern for white space before a line end stops at every space of a book; these looks cost nothing.
+    if " \n" in text or "\t\n" in text or text.endswith((" ", "\t")):
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    if "\n" * (max_blank_lines + 2) in text:
+        text = re.sub(f"\n{{{max_blank_lines + 2},}}", "\n" * (max_blank_lines + 1), text)
+    return text.strip("\n")
 
 
 def _visible_ascii(text: str) -> str:
     if text.isprintable():
         return text
-    text = _LINE_ENDS.sub("\n", text)
-    return _INVISIBLE.sub("", _ESCAPES.sub("", text))
+    return _INVISIBLE.sub("", _unescaped(_LINE_ENDS.sub("\n", text)))
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPES.sub("", text) if "\x1b" in text or "\x03" in text else text
 
 
 def _mended(text: str) -> str:

@@ -64,7 +64,12 @@ class People:
     def mentions(self, text: str) -> Iterator[Finding]:
         """Every mention in a text."""
         if self._nicks:
-            yield from self._nick_mentions(text)
+            # Case folding goes letter by letter, so a nick that a token holds stands in the whole folded text too.
+            folded = text.casefold()
+            for nick in self._nicks:
+                if nick in folded:
+                    yield from self._nick_mentions(text)
+                    break
         if self._words:
             for match in _WORD.finditer(text):
                 if match[0] in self._words:

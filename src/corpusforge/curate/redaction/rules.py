@@ -12,6 +12,7 @@ from corpusforge.curate.redaction.findings import Finding, RedactionFailed
 # Processor seconds for one pattern on one window of 2 KB, which takes well under a millisecond: only a pattern that
 # backtracks without end gets here, and then the record is quarantined.
 TIMEOUT = 5.0
+MOST_NARROWED = 1 << 14
 
 Check = Callable[[str, int, int], bool]
 
@@ -47,10 +48,27 @@ def cued(rules: Iterable[Rule], folded: str) -> tuple[Rule, ...]:
     """The rules that can find anything in a case-folded text, each with those of its cue words that are in it."""
     kept = []
     for rule in rules:
-        present = tuple(cue for cue in rule.needs if cue in folded)
-        if present or not rule.needs:
-            kept.append(rule if present == rule.needs else replace(rule, needs=present))
+        if not rule.needs:
+            kept.append(rule)
+            continue
+        present = tuple([cue for cue in rule.needs if cue in folded])
+        if present:
+            kept.append(rule if len(present) == len(rule.needs) else _narrowed(rule, present))
     return tuple(kept)
+
+
+_NARROWED: dict[tuple[str, str, tuple[str, ...]], Rule] = {}
+
+
+def _narrowed(rule: Rule, present: tuple[str, ...]) -> Rule:
+    # The same few cues come up in record after record; making the rule anew costs more than looking for them.
+    key = (rule.name, rule.pattern, present)
+    found = _NARROWED.get(key)
+    if found is None:
+        if len(_NARROWED) >= MOST_NARROWED:
+            _NARROWED.clear()
+        found = _NARROWED[key] = replace(rule, needs=present)
+    return found
 
 
 def run(rules: Iterable[Rule], text: str, folded: str, *, chat: bool, digits: int) -> Iterator[Finding]:

@@ -55,6 +55,8 @@ class Unit:
 
     def text(self, ledger: Ledger) -> str:
         """The text with placeholders as the ledger numbers them now."""
+        if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
+            return self.pieces[0]
         return "".join(
             p if isinstance(p, str) else p.text if isinstance(p, Kept) else ledger.placeholder(p.kind, p.key)
             for p in self.pieces
@@ -65,6 +67,8 @@ class Unit:
 
         Returns (kind, original) of each, for the search of their other mentions.
         """
+        if not findings:
+            return []
         queue = list(findings)
         pieces: list[Piece] = []
         taken: list[tuple[str, str]] = []

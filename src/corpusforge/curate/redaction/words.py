@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
 
 
@@ -19,6 +20,7 @@ GIVEN = _words("given_names")
 AMBIGUOUS = _words("ambiguous_names")
 
 
+@lru_cache(maxsize=1 << 14)
 def is_role(name: str) -> bool:
     """Whether a speaker's name only tells a role: `Agent`, `customer 2`, `USER`, `system-bot`."""
     parts = name.replace("_", " ").replace("-", " ").casefold().split()
