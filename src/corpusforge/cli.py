@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,15 +20,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-BUILDS = Path("builds")
-CARDS = Path("data_cards")
+INTERRUPTED = 130
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/demo.yaml.")]
 BuildArgument = Annotated[
     str, typer.Argument(metavar="BUILD", help="A build's folder, or a recipe's name for its latest.")
 ]
-BuildsOption = Annotated[Path, typer.Option("--builds", help="Where builds are written.")]
-CardsOption = Annotated[Path, typer.Option("--cards", help="Where approved cards are kept.")]
+BuildsOption = Annotated[
+    Path | None, typer.Option("--builds", metavar="DIR", help="Where builds lie; by default builds/ of the workspace.")
+]
+CardsOption = Annotated[
+    Path | None,
+    typer.Option("--cards", metavar="DIR", help="Where approved cards lie; by default data_cards/ of the workspace."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
 
@@ -50,7 +56,7 @@ def check(recipe: RecipeArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def plan(recipe: RecipeArgument, builds: BuildsOption = BUILDS, as_json: JsonOption = False) -> None:
+def plan(recipe: RecipeArgument, builds: BuildsOption = None, as_json: JsonOption = False) -> None:
     """Say for each step whether it is reused or run, why, how many records, and how long."""
     from corpusforge import commands
 
@@ -60,7 +66,7 @@ def plan(recipe: RecipeArgument, builds: BuildsOption = BUILDS, as_json: JsonOpt
 @app.command()
 def build(
     recipe: RecipeArgument,
-    builds: BuildsOption = BUILDS,
+    builds: BuildsOption = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes at a time.")] = None,
     executor: Annotated[str | None, typer.Option("--executor", help="local, slurm or ray.")] = None,
     as_json: JsonOption = False,
@@ -75,7 +81,7 @@ def build(
 @app.command()
 def show(
     build: BuildArgument,
-    builds: BuildsOption = BUILDS,
+    builds: BuildsOption = None,
     step: Annotated[str | None, typer.Option("--step", help="Only this step.")] = None,
     near_threshold: Annotated[bool, typer.Option("--near-threshold", help="Records closest to a rule's line.")] = False,
     as_json: JsonOption = False,
@@ -90,7 +96,7 @@ def show(
 def trace(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id, from any shard of a build.")],
     build: Annotated[str, typer.Option("--build", help="A build's folder, or a recipe's name.")],
-    builds: BuildsOption = BUILDS,
+    builds: BuildsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Walk a record back to the bytes it came from."""
@@ -103,7 +109,7 @@ def trace(
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A build's folder, or a recipe's name.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The build to compare with it.")],
-    builds: BuildsOption = BUILDS,
+    builds: BuildsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what changed from build A to build B."""
@@ -114,7 +120,7 @@ def diff(
 
 @app.command()
 def card(
-    build: BuildArgument, builds: BuildsOption = BUILDS, cards: CardsOption = CARDS, as_json: JsonOption = False
+    build: BuildArgument, builds: BuildsOption = None, cards: CardsOption = None, as_json: JsonOption = False
 ) -> None:
     """Render a build's card again from its manifest, and say where it is and whether it is approved."""
     from corpusforge import commands
@@ -125,8 +131,8 @@ def card(
 @app.command()
 def approve(
     build: BuildArgument,
-    builds: BuildsOption = BUILDS,
-    cards: CardsOption = CARDS,
+    builds: BuildsOption = None,
+    cards: CardsOption = None,
     reviewer: Annotated[str | None, typer.Option("--reviewer", help="Who signs.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Answer yes to every question.")] = False,
     waive: Annotated[list[str] | None, typer.Option("--waive", help="GATE=REASON for a gate that fails.")] = None,
@@ -140,12 +146,15 @@ def approve(
 @app.command("ls")
 def list_(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="builds, recipes, sources, stages or readers.")
+        str,
+        typer.Argument(
+            metavar="WHAT", help="builds, recipes, sources, stages, readers, or one stage's or reader's name."
+        ),
     ] = "builds",
-    builds: BuildsOption = BUILDS,
+    builds: BuildsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List builds, recipes, sources, stages or readers."""
+    """List builds, recipes, sources, stages or readers; or the settings of one stage or reader."""
     from corpusforge import commands
 
     commands.list_(what, builds, as_json)
@@ -165,23 +174,37 @@ def schema(
 def main() -> None:
     """Run the command line; errors become one line and an exit code, never a traceback."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # an interruption comes back as the number 130
     except CorpusforgeError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. Run the same command again to go on.\n")
-        sys.exit(130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough, as `| head` does; nothing more may be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"{place}{(error.strerror or type(error).__name__).lower()}. {_remedy(error)}\n")
+        code = 1
     except Exception as error:
         show_usage = getattr(error, "show", None)
         if show_usage is None:
             raise
         show_usage()
-        sys.exit(getattr(error, "exit_code", 2))
+        code = getattr(error, "exit_code", 2)
+    if code == INTERRUPTED:
+        sys.stderr.write("\nInterrupted. What was finished is kept: run the same command again to go on.\n")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "Make room, then run the same command again to go on."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Name another folder with --builds or --cards, or get leave to write there."
+    return "Check that the path is there and of the right kind."
 
 
 if __name__ == "__main__":

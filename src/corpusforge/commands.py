@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from corpusforge import console
-from corpusforge.errors import UsageError
+from corpusforge.errors import NeedsApproval, UsageError
 
 
 def init(folder: Path) -> None:
@@ -16,13 +17,16 @@ def init(folder: Path) -> None:
     from corpusforge.workspace import make_workspace
 
     written, left = make_workspace(folder)
-    write_schemas(folder)
-    for path in written:
-        console.say(f"wrote {path}")
+    schemas = write_schemas(folder)
+    rooms: dict[Path, int] = {}
+    for path in [*written, *schemas]:
+        rooms[path.parent] = rooms.get(path.parent, 0) + 1
+    for room, n in sorted(rooms.items()):
+        console.say(f"wrote {n} {'file' if n == 1 else 'files'} into {room}")
     if left:
         console.say(f"left {left} files as they are")
     recipe = folder / "recipes" / "demo.yaml"
-    console.say(f"Next: corpusforge build {recipe}")
+    console.say(f"Next: corpusforge build {shlex.quote(str(recipe))}")
 
 
 def check(recipe: Path, as_json: bool) -> None:
@@ -40,40 +44,67 @@ def check(recipe: Path, as_json: bool) -> None:
     console.data("  " + " > ".join(steps))
 
 
-def plan(recipe: Path, builds: Path, as_json: bool) -> None:
+def plan(recipe: Path, builds: Path | None, as_json: bool) -> None:
     """Print what a build would do."""
     from corpusforge.build import make_recipe_plan
     from corpusforge.explain import explain
     from corpusforge.recipe import read_recipe
 
-    made, walk = make_recipe_plan(read_recipe(recipe), builds)
+    made, walk = make_recipe_plan(read_recipe(recipe), _builds(builds, recipe))
     rows = explain(made, walk)
     if as_json:
         console.data_json({"recipe": made.recipe.name, "steps": rows})
         return
+    keys = ("step", "state", "shards", "run", "maybe", "records")
     console.table(
-        ("step", "state", "shards", "run", "maybe", "why", "records", "est."),
+        (*keys, "est.", "why"),
         [
-            (
-                *(r[key] for key in ("step", "state", "shards", "run", "maybe", "why", "records")),
-                None if r["seconds"] is None else console.duration(r["seconds"]),
-            )
+            (*(r[key] for key in keys), None if r["seconds"] is None else console.duration(r["seconds"]), r["why"])
             for r in rows
         ],
-        right=(2, 3, 4, 6, 7),
+        right=(2, 3, 4, 5, 6),
     )
+    known = [r["seconds"] for r in rows if r["seconds"] is not None]
+    if known:
+        console.say(f"about {console.duration(sum(known))} of processor time for what is certain to run")
 
 
-def build(recipe: Path, builds: Path, workers: int | None, executor: str | None, as_json: bool, quiet: bool) -> None:
+def _builds(builds: Path | None, recipe: Path | None = None) -> Path:
+    """Where builds lie: as asked, else `builds/` of the recipe's workspace or of the one around the current folder."""
+    from corpusforge.recipe import find_workspace, nearest_workspace
+    from corpusforge.yaml_file import shown_path
+
+    if builds is not None:
+        return builds
+    workspace = nearest_workspace(Path()) if recipe is None else find_workspace(recipe)
+    return Path(shown_path((workspace or Path()).resolve() / "builds"))
+
+
+def _cards(cards: Path | None, build: Path) -> Path:
+    """Where approved cards lie: as asked, else `data_cards/` of the build's workspace or of the one around us."""
+    from corpusforge.recipe import nearest_workspace
+    from corpusforge.yaml_file import shown_path
+
+    if cards is not None:
+        return cards
+    workspace = nearest_workspace(build) or nearest_workspace(Path()) or Path().resolve()
+    return Path(shown_path(workspace / "data_cards"))
+
+
+def build(
+    recipe: Path, builds: Path | None, workers: int | None, executor: str | None, as_json: bool, quiet: bool
+) -> None:
     """Build a recipe."""
     from corpusforge.build import build as run_build
+    from corpusforge.progress import Progress
     from corpusforge.recipe import Run, read_recipe
 
     written = read_recipe(recipe).spec.run
     if executor is not None and executor not in ("local", "slurm", "ray"):
         raise UsageError(f"no executor named {executor!r}.", hint="Known: local, slurm, ray.")
     chosen = {"executor": executor or written.executor, "workers": workers or written.workers, "slurm": written.slurm}
-    built = run_build(recipe, builds, console.Progress(quiet or as_json), Run.model_validate(chosen))
+    settings = Run.model_validate(chosen)
+    built = run_build(recipe, _builds(builds, recipe), Progress(quiet or as_json), settings)
     headline = _headline(built.folder, built.manifest)
     headline["seconds"] = round(built.seconds, 2)
     headline["reused"] = built.reused
@@ -103,6 +134,7 @@ def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         "mix": outputs,
         "eval": {k: v for k, v in manifest["eval"].items() if k != "files"},
         "gates": {gate["name"]: gate["passed"] for gate in manifest["gates"]},
+        "gate_details": {gate["name"]: gate["detail"] for gate in manifest["gates"]},
     }
 
 
@@ -111,108 +143,94 @@ def _print_headline(headline: Mapping[str, Any]) -> None:
     took = console.duration(headline["seconds"])
     console.data(f"{headline['recipe']} {verb}: build {headline['build']}, {took}")
     read, dropped, bad = headline["records_read"], headline["dropped"], headline["quarantined"]
-    console.data(f"  records  {read:,} read, {dropped:,} dropped, {bad:,} quarantined")
+    console.data(f"  records    {read:,} read, {dropped:,} dropped, {bad:,} quarantined")
     for name, output in headline["mix"].items():
         console.data(f"  {name:<10} {output['rows']:,} rows, {output['tokens']:,} tokens")
     failed = [name for name, passed in headline["gates"].items() if not passed]
-    console.data(f"  gates    {'all hold' if not failed else 'do not hold: ' + ', '.join(failed)}")
-    console.data(f"  card     {headline['card']}")
+    console.data(f"  gates      {'all hold' if not failed else 'do not hold:'}")
+    for name in failed:
+        console.data(f"    {name}: {headline['gate_details'][name]}")
+    console.data(f"  card       {headline['card']}")
 
 
-def find_build(name: str, builds: Path) -> Path:
-    """A build's folder from a path, a recipe's name (its latest build) or a build id. Raises UsageError otherwise."""
-    for path in (Path(name), builds / name):
+def find_build(name: str, builds: Path | None) -> Path:
+    """A build's folder from a path, a recipe's name (its latest build) or the beginning of a build's id.
+
+    Raises UsageError where there is none, or more than one.
+    """
+    from corpusforge.yaml_file import did_you_mean
+
+    room = _builds(builds)
+    for path in (Path(name), room / name):
         if (path / "manifest.json").is_file():
             return path
         latest = path / "latest"
         if latest.is_file():
             return path / latest.read_text().strip()
-    for manifest in sorted(builds.glob(f"*/{name}*/manifest.json")):
-        return manifest.parent
-    raise UsageError(f"no build {name!r}.", where=str(builds), hint="See corpusforge ls builds.")
+    known = [path.parent for path in sorted(room.glob("*/*/manifest.json"))]
+    found = [path for path in known if name and path.name.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        hint = f"Say which: {', '.join(str(path) for path in found)}."
+        raise UsageError(f"{len(found)} builds are called {name!r}.", where=str(room), hint=hint)
+    recipes = {path.parent.name for path in known}
+    hint = did_you_mean(name, recipes) or "None is finished; corpusforge build RECIPE makes one."
+    raise UsageError(f"no build {name!r}.", where=str(room), hint=hint)
 
 
-def show(name: str, builds: Path, step: str | None, near: bool, as_json: bool) -> None:
-    """Print a build's counts."""
+def show(name: str, builds: Path | None, step: str | None, near: bool, as_json: bool) -> None:
+    """Print a build's counts; without a step also its mix and gates."""
+    from corpusforge import counts
     from corpusforge.manifest import read_manifest
+    from corpusforge.yaml_file import did_you_mean
 
-    manifest = read_manifest(find_build(name, builds))
+    folder = find_build(name, builds)
+    manifest = read_manifest(folder)
     steps = [s for s in manifest["steps"] if step in (None, s["name"])]
-    if not steps:
-        known = ", ".join(s["name"] for s in manifest["steps"])
-        raise UsageError(f"no step {step!r} in this build.", hint=f"Known: {known}.")
-    if near:
-        _show_near(steps, as_json)
-        return
-    if as_json:
-        console.data_json(
-            {
-                "name": manifest["name"],
-                "build": manifest["build"],
-                "steps": [{"step": s["name"], "counts": s["counts"], "counted": s["counted"]} for s in steps],
-                "mix": manifest["mix"],
-                "eval": manifest["eval"],
-                "gates": manifest["gates"],
-            }
+    if step is not None and not steps:
+        raise UsageError(
+            f"no step {step!r} in this build.",
+            where=str(folder),
+            hint=did_you_mean(step, [s["name"] for s in manifest["steps"]]),
         )
-        return
-    rows = [
-        (s["name"], source, c["read"], c["kept"], c["added"], _sum(c["dropped"]), _sum(c["quarantined"]), _reasons(c))
-        for s in steps
-        for source, c in sorted(s["counts"].items())
-    ]
-    columns = ("step", "source", "read", "kept", "added", "dropped", "quarantined", "why")
-    console.table(columns, rows, right=(2, 3, 4, 5, 6))
-
-
-def _sum(reasons: Mapping[str, int]) -> int:
-    return sum(reasons.values())
-
-
-def _reasons(counts: Mapping[str, Any]) -> str:
-    reasons = {**counts["dropped"], **counts["quarantined"]}
-    return ", ".join(f"{n:,} {reason}" for reason, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _show_near(steps: list[dict[str, Any]], as_json: bool) -> None:
     samples = [{"step": s["name"], **sample} for s in steps for sample in s["near"]]
-    if as_json:
+    if as_json and near:
         console.data_json({"near": samples})
-        return
-    console.table(
-        ("step", "source", "reason", "score", "threshold", "record"),
-        [
-            (s["step"], s["source"], s["reason"], _short(s["score"]), _short(s["threshold"]), s["id"])
-            for s in samples
-            if s["score"] is not None
-        ],
-        right=(3, 4),
-    )
+    elif as_json:
+        shown = {key: manifest[key] for key in ("name", "build", "mix", "eval", "gates")}
+        told = [{"step": s["name"], "counts": s["counts"], "counted": s["counted"]} for s in steps]
+        console.data_json({**shown, "steps": told})
+    elif near:
+        console.table(counts.NEAR, counts.near(samples), right=(3, 4))
+    else:
+        console.table(counts.STEPS, counts.steps(manifest, step), right=(2, 3, 4, 5, 6), skip_empty=True)
+        console.table(counts.TASKS, counts.tasks(manifest, step), right=(2, 3, 4, 5), skip_empty=True)
+        if step is None:
+            console.table(counts.MIX, counts.mix(manifest), right=(2, 3, 4, 5, 6), skip_empty=True)
+            console.table(counts.GATES, counts.gates(manifest), right=(2, 3), skip_empty=True)
 
 
-def _short(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4g}"
-
-
-def trace(record: str, name: str, builds: Path, as_json: bool) -> None:
+def trace(record: str, name: str, builds: Path | None, as_json: bool) -> None:
     """Print the life of one record."""
+    from corpusforge import story
     from corpusforge.manifest import read_manifest
+    from corpusforge.trace import roots
     from corpusforge.trace import trace as follow
 
     folder = find_build(name, builds)
-    visits = follow(folder.parent, read_manifest(folder), record)
+    visits = follow(folder, read_manifest(folder), record)
     if as_json:
         rows = [{"step": v.step, "id": v.id, "shard": v.shard, "fate": v.fate, "detail": v.detail} for v in visits]
-        console.data_json({"record": record, "visits": rows})
+        origins = [{"id": v.id, **v.detail["origin"]} for v in roots(visits) if "origin" in v.detail]
+        console.data_json({"record": record, "origins": origins, "visits": rows})
         return
-    first = visits[0]
-    origin = first.detail.get("origin")
-    if origin:
-        console.data(f"{first.id} comes from {origin['file']}, {origin['unit']}s {origin['start']} to {origin['end']}")
-    console.table(("step", "record", "shard", "fate"), [(v.step, v.id, v.shard, v.fate) for v in visits])
+    for sentence in story.origins(visits):
+        console.data(sentence)
+    console.table(("step", "record", "fate", "what"), story.lines(visits))
 
 
-def diff(before: str, after: str, builds: Path, as_json: bool) -> None:
+def diff(before: str, after: str, builds: Path | None, as_json: bool) -> None:
     """Print what changed between two builds."""
     from corpusforge.card.diff import diff as compare
     from corpusforge.card.diff import rows
@@ -227,21 +245,24 @@ def diff(before: str, after: str, builds: Path, as_json: bool) -> None:
         console.data("Nothing differs.")
 
 
-def card(name: str, builds: Path, cards: Path, as_json: bool) -> None:
+def card(name: str, builds: Path | None, cards: Path | None, as_json: bool) -> None:
     """Render a card again."""
     from corpusforge.card.approve import approval_state
     from corpusforge.card.write import write_card
 
     folder = find_build(name, builds)
-    write_card(folder, cards)
-    state = str(approval_state(folder, cards))
+    room = _cards(cards, folder)
+    write_card(folder, room)
+    state = str(approval_state(folder, room))
     if as_json:
         console.data_json({"card": str(folder / "card.html"), "approval": state})
     else:
         console.data(f"{folder / 'card.html'} (approval: {state})")
 
 
-def approve(name: str, builds: Path, cards: Path, reviewer: str | None, yes: bool, waive: list[str]) -> None:
+def approve(
+    name: str, builds: Path | None, cards: Path | None, reviewer: str | None, yes: bool, waive: list[str]
+) -> None:
     """Ask the reviewer's questions and write the approval. Prompts only on a terminal."""
     import datetime
 
@@ -250,26 +271,34 @@ def approve(name: str, builds: Path, cards: Path, reviewer: str | None, yes: boo
     from corpusforge.card.questions import questions
 
     folder = find_build(name, builds)
+    card = build_card(folder)
     waivers: dict[str, str] = {}
+    blockers = {blocker.key: blocker.text for blocker in card.verdict.blockers}
     for text in waive:
         key, _, reason = text.partition("=")
-        if not reason:
+        if not reason.strip():
             raise UsageError(f"--waive {text!r} gives no reason.", hint="Write --waive GATE='why it is acceptable'.")
-        waivers[key] = reason
-    answers = {q.key: yes or console.ask(f"{q.text} {q.why}".strip()) for q in questions(build_card(folder))}
+        waivers[key.strip()] = reason
     who = reviewer or console.ask_text("Who signs?")
+    asked = questions(card)
+    # What cannot be signed is said before the questions are asked: answering eight in vain teaches to answer blindly.
+    signable = bool(who.strip()) and not card.about.missing and waivers.keys() == blockers.keys()
+    if signable and not yes:
+        if not console.terminal():
+            what = f"{len(asked)} questions wait for an answer, and nobody is at a terminal."
+            raise NeedsApproval(what, where=str(folder), hint="Run it in a terminal; --yes answers them in rehearsals.")
+        console.say(f"{folder / 'card.html'} is what you sign. Its questions, answered with y or n:")
+    answers = {q.key: yes or (signable and console.ask(f"{q.text} {q.why}".strip())) for q in asked}
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    path = sign(folder, cards, reviewer=who, date=date, answers=answers, waivers=waivers)
+    path = sign(folder, _cards(cards, folder), reviewer=who, date=date, answers=answers, waivers=waivers)
     console.data(f"approved: {path}")
 
 
-def list_(what: str, builds: Path, as_json: bool) -> None:
-    """List what there is."""
-    from corpusforge.listing import LISTS
+def list_(what: str, builds: Path | None, as_json: bool) -> None:
+    """List what there is, or the settings of one stage or reader."""
+    from corpusforge.listing import table
 
-    if what not in LISTS:
-        raise UsageError(f"cannot list {what!r}.", hint=f"Known: {', '.join(LISTS)}.")
-    columns, rows = LISTS[what](builds)
+    columns, rows = table(what, _builds(builds))
     if as_json:
         console.data_json({what: [dict(zip(columns, row, strict=True)) for row in rows]})
     else:
@@ -278,11 +307,16 @@ def list_(what: str, builds: Path, as_json: bool) -> None:
 
 def schema(write: bool, of: str) -> None:
     """Print or write the JSON Schemas."""
+    from corpusforge.recipe import nearest_workspace
     from corpusforge.schema import recipe_schema, source_schema, write_schemas
+    from corpusforge.yaml_file import shown_path
 
     if write:
-        for path in write_schemas(Path()):
-            console.data(str(path))
+        workspace = nearest_workspace(Path())
+        if workspace is None:
+            raise UsageError("no workspace here.", hint="corpusforge init DIR makes one, with its schemas.")
+        for path in write_schemas(workspace):
+            console.data(shown_path(path))
     elif of in ("recipe", "source"):
         console.data_json(recipe_schema() if of == "recipe" else source_schema())
     else:

@@ -1,4 +1,4 @@
-"""What there is: builds, recipes, sources, stages and readers, as tables."""
+"""What there is: builds, recipes, sources, stages and readers, and the settings of each, as tables."""
 
 from __future__ import annotations
 
@@ -8,12 +8,57 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+from pydantic import BaseModel
+
 from corpusforge.errors import UsageError
 from corpusforge.manifest import read_manifest
+from corpusforge.recipe import nearest_workspace
 from corpusforge.stage import BUILT_IN, ENTRY_POINTS, find_stage
-from corpusforge.yaml_file import load_yaml
+from corpusforge.yaml_file import did_you_mean, load_yaml, shown_path
 
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+
+
+def table(what: str, folder: Path) -> Table:
+    """The list of that name, or the settings of the stage or reader of that name. Raises UsageError for neither."""
+    if what in LISTS:
+        return LISTS[what](folder)
+    formats: Mapping[str, str] = importlib.import_module("corpusforge.ingest.formats").FORMATS
+    if what in formats:
+        module, attribute = formats[what].split(":")
+        return _settings(getattr(importlib.import_module(module), attribute).Settings)
+    if what in BUILT_IN or ":" in what:
+        return _settings(find_stage(what, folder=_here()).Settings)
+    hint = did_you_mean(what, [*LISTS, *BUILT_IN, *formats])
+    raise UsageError(f"cannot list {what!r}.", hint=hint)
+
+
+def _settings(model: type[BaseModel]) -> Table:
+    """One row a setting: its name, its default as YAML would have it, and what it means."""
+    rows: list[tuple[Any, ...]] = []
+    for name, field in model.model_fields.items():
+        default = (
+            "(needed)"
+            if field.is_required()
+            else orjson.dumps(_plain(field.get_default(call_default_factory=True))).decode()
+        )
+        rows.append((name, default if len(default) <= 40 else default[:39] + "…", field.description or ""))
+    return ("setting", "default", "meaning"), rows
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _here() -> Path:
+    return nearest_workspace(Path()) or Path()
 
 
 def builds(folder: Path) -> Table:
@@ -31,19 +76,19 @@ def builds(folder: Path) -> Table:
 
 def recipes(_: Path) -> Table:
     """Recipes of this workspace."""
-    return ("recipe", "path", "purpose"), [_recipe(path) for path in sorted(Path("recipes").glob("*.yaml"))]
+    return ("recipe", "path", "purpose"), [_recipe(path) for path in sorted((_here() / "recipes").glob("*.yaml"))]
 
 
 def _recipe(path: Path) -> tuple[Any, ...]:
     value = load_yaml(path).value or {}
     about = value.get("about")
-    return value.get("name", "?"), str(path), about.get("purpose", "") if isinstance(about, dict) else ""
+    return value.get("name", "?"), shown_path(path), about.get("purpose", "") if isinstance(about, dict) else ""
 
 
 def sources(_: Path) -> Table:
     """Sources of this workspace."""
     rows: list[tuple[Any, ...]] = []
-    for path in sorted(Path("sources").glob("*.yaml")):
+    for path in sorted((_here() / "sources").glob("*.yaml")):
         value = load_yaml(path).value or {}
         rows.append((value.get("name", "?"), value.get("kind", ""), value.get("licence", ""), value.get("about", "")))
     return ("source", "kind", "licence", "about"), rows

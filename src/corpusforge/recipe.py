@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,11 @@ from corpusforge.yaml_file import Location, YamlFile, did_you_mean, expand_varia
 
 CURATE = ("normalise", "redact", "language", "quality", "dedup", "segment", "holdout", "decontaminate")
 GENERATE = ("qa", "mcq", "reading")
+ROLES: tuple[Role, ...] = ("domain", "labelled", "public")
+RESERVED = ("ingest", *GENERATE, "tokens", "mix")
+
+
+_STEP_NAME = re.compile(r"^[a-z0-9][a-z0-9-]*$")
 
 
 class Closed(BaseModel):
@@ -126,12 +132,15 @@ class Recipe:
         return _tokenizer_path(self.spec.tokenizer, self.workspace)
 
 
+def nearest_workspace(path: Path) -> Path | None:
+    """The nearest folder at or above a path that holds `sources/`."""
+    whole = path.resolve()
+    return next((folder for folder in (whole, *whole.parents) if (folder / "sources").is_dir()), None)
+
+
 def find_workspace(recipe: Path) -> Path:
-    """The nearest folder at or above the recipe that holds `sources/`; else the recipe's own folder."""
-    for folder in recipe.resolve().parents:
-        if (folder / "sources").is_dir():
-            return folder
-    return recipe.resolve().parent
+    """The nearest folder above the recipe that holds `sources/`; else the recipe's own folder."""
+    return nearest_workspace(recipe.parent) or recipe.resolve().parent
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -143,12 +152,17 @@ def read_recipe(path: Path) -> Recipe:
     spec = validate(RecipeFile, file.value, file)
     if spec is None:
         raise Problems(file.problems)
+    if not (workspace / "sources").is_dir():
+        hint = "Move the recipe into recipes/ of a workspace; corpusforge init DIR makes one."
+        file.problems.append(file.problem(("sources",), "no folder sources/ lies beside or above this recipe.", hint))
+        raise Problems(_in_order(file.problems))
     sources, more = _read_sources(spec, file, workspace)
     if spec.tokenizer != "bytes":
         _check_tokenizer(spec, file, workspace)
     curate = _curate(spec, file, workspace)
     generate = _generate(spec, file, curate, sources, workspace)
-    members: dict[str, Role] = {s.name: s.role for s in sources}
+    # Sources that could not be read count as members: their own mistake is said once, not once more in the mix.
+    members: dict[str, Role] = {name: role for role in reversed(ROLES) for name in getattr(spec.sources, role)}
     made = tuple(use.name for use in generate)
     completion = read_output("completion", spec.mix, file, members, made) if "completion" in spec.mix else None
     instruct = read_output("instruct", spec.mix, file, members, made) if "instruct" in spec.mix else None
@@ -174,7 +188,7 @@ def _read_sources(spec: RecipeFile, file: YamlFile, workspace: Path) -> tuple[li
     found: list[Source] = []
     more: list[Problem] = []
     seen: dict[str, str] = {}
-    for role in ("domain", "labelled", "public"):
+    for role in ROLES:
         for i, name in enumerate(getattr(spec.sources, role)):
             at: Location = ("sources", role, i)
             if name in seen:
@@ -256,7 +270,7 @@ class Also(BaseModel):
     model_config = ConfigDict(extra="allow")
     stage: str
     after: str
-    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str | None = Field(default=None, pattern=_STEP_NAME.pattern)
     sources: tuple[str, ...] | None = None
 
 
@@ -281,9 +295,19 @@ def _also(also: list[Any], spec: RecipeFile, file: YamlFile, workspace: Path) ->
         given = {k: v for k, v in value.items() if k not in ("stage", "after", "name", "sources")}
         found = _settings(entry.stage, given, file, (*at, "stage"), workspace)
         if found is not None:
-            name = entry.name or found[0].name
+            name = entry.name or _step_name(found[0].name)
+            if name in RESERVED or not _STEP_NAME.fullmatch(name):
+                what = f"a step cannot be named {name!r}."
+                file.problems.append(file.problem((*at, "stage"), what, "Give it a name: of small letters and dashes."))
+                continue
             made.append((StageUse(name, found[0], found[1], entry.sources, entry.stage), entry.after, at))
     return made
+
+
+def _step_name(stage: str) -> str:
+    """A name that can be a folder's: `datatrove:filters.GopherRepetitionFilter` is gopher-repetition-filter."""
+    last = stage.rpartition(":")[2].rpartition(".")[2]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", last).replace("_", "-").lower()
 
 
 def _place(uses: list[StageUse], also: list[tuple[StageUse, str, Location]], file: YamlFile) -> list[StageUse]:
