@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,18 @@ def test_datasets_can_load_the_benchmark(tmp_path: Path, records: list[Record], 
             loaded = datasets.load_dataset(builder, data_files=file, split="train", cache_dir=str(tmp_path / "cache"))
             assert len(loaded) > 0
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_a_right_answer_after_a_blank_is_right(tmp_path: Path, records: list[Record]):
+    """lm-evaluation-harness compares what a model wrote after "Answer:" as it is; a perfect model scored 0."""
+    write_eval(shards(tmp_path, records), tmp_path)
+    tasks = [yaml.safe_load(path.read_text()) for path in (tmp_path / "eval" / "lm_eval").iterdir()]
+    open_tasks = [task for task in tasks if task["output_type"] == "generate_until"]
+    assert open_tasks
+    for task in open_tasks:
+        (chain,) = task["filter_list"]
+        regex, first = chain["filter"]
+        assert first == {"function": "take_first"}
+        for said in (" card_arrival", "card_arrival\n", "\n card_arrival  "):
+            assert re.findall(regex["regex_pattern"], said) == ["card_arrival"]
+        assert re.findall(regex["regex_pattern"], " one\n\ntwo ") == ["one\n\ntwo"]
