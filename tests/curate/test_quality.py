@@ -135,3 +135,11 @@ def test_other_languages_are_not_judged_by_english_words() -> None:
     assert isinstance(judge(record(german, language="de"), **chosen), Record)
     assert isinstance(judge(record(german), **chosen), Dropped)
     assert isinstance(judge(record("打印机设置" * 30, language="zh"), **chosen), Record)
+
+
+def test_a_short_answer_is_judged_below_its_question():
+    """Seven of ten answers of a real FAQ would go as too short."""
+    answer = "Yes, it is free in all rooms."
+    assert isinstance(judge(record(answer, "article")), Dropped)
+    assert isinstance(judge(record(answer, "article", title="Is there wireless network in the hotel?")), Record)
+    assert isinstance(judge(record(f"# {answer}", "article", title=answer)), Dropped)

@@ -104,6 +104,7 @@ def _judged(record: Record, settings: LanguageSettings, detect: Detector, ctx: S
     return _in_language(record, language)
 
 
+@lru_cache(maxsize=4096)
 def primary(code: str) -> str:
     """A language tag's primary subtag in lower case: `pt_BR` gives `pt`; Chinese and Norwegian count as one each."""
     subtag = re.split(r"[-_]", code.strip(), maxsplit=1)[0].lower()

@@ -121,8 +121,14 @@ def preset_of(record: Record, settings: QualitySettings) -> str:
 
 
 def said(record: Record) -> str:
-    """The text that is judged: turns one below the other without their speakers, or the text itself."""
-    return record.text if record.messages is None else "\n".join(record.parts)
+    """The text that is judged: turns one below the other without their speakers, or the text below its title.
+
+    An answer of seven words is a good one below its question: by its text alone, 70% of a real FAQ (dstc9) went.
+    """
+    if record.messages is not None:
+        return "\n".join(record.parts)
+    titled = record.title and not record.text.lstrip("# ").startswith(record.title)
+    return f"{record.title}\n\n{record.text}" if titled else record.text
 
 
 @lru_cache(maxsize=256)
