@@ -88,11 +88,20 @@ def test_warc_captures(read, capsys):
         ("# Mounts\n\nPlug it in.", "http://x.org/a"),
         ("Plain words.", "http://x.org/b.txt"),
     ]
-    assert records[0].id == record_id("src", "http://x.org/a")
+    assert records[0].id == record_id("src", "http://x.org/a 2024-01-01T00:00:00Z")
     assert [q.reason for q in bad] == ["not-text", "http-error"]
     plain = gzip.decompress(data)
     assert b"http://x.org/b.txt" in plain[records[1].origin.start : records[1].origin.end]
     assert capsys.readouterr() == ("", "")
+
+
+def test_two_crawls_of_one_page_are_two_records_of_one_group(read):
+    """The second day's crawl of a site would stop the build: two files, one id."""
+    first = gzip.decompress(_warc(CAPTURES[0]))
+    (monday,), _ = read("warc", first, name="1.warc")
+    (tuesday,), _ = read("warc", first.replace(b"2024-01-01", b"2024-01-02"), name="2.warc")
+    assert monday.id != tuesday.id
+    assert monday.group == tuesday.group
 
 
 def test_a_truncated_warc_keeps_the_captures_before_the_break(read):

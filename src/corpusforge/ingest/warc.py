@@ -38,7 +38,7 @@ class Warc(Reader):
     Settings = WarcSettings
 
     def read(self, file: InputFile, ctx: ReadContext) -> Iterator[Record | Quarantined]:
-        """A record for each response, keyed by its URI; offsets are bytes of the decompressed archive."""
+        """A record for each response, keyed by its URI and time; offsets are bytes of the decompressed archive."""
         seen: Counter[str] = Counter()
         with file.open() as stream:
             try:
@@ -93,9 +93,11 @@ def _capture(frame: Frame, ctx: ReadContext, seen: Counter[str]) -> Record | Qua
         return bad("too-deep", str(error))
     if not page.text.strip():
         return bad("no-text", "a page of navigation alone")
-    seen[uri] += 1
-    # A page captured twice: its content tells the captures apart, wherever they stand in the archive.
-    key = uri if seen[uri] == 1 else f"{uri} {stable_hash(page.text, size=16)}.{seen[uri]}"
+    # URI and time name a capture, as in the indexes of web archives: crawls of two days hold the same pages.
+    key = f"{uri} {frame.headers.get('warc-date', '')}".rstrip()
+    seen[key] += 1
+    if seen[key] > 1:
+        key = f"{key} {stable_hash(page.text, size=16)}.{seen[key]}"
     return ctx.record(
         key=key, text=page.text, title=page.title, start=frame.start, end=frame.end,
         group=record_id(ctx.source, uri), language=file_language(ctx, page.language),
