@@ -16,9 +16,6 @@ from datatrove.executor.slurm import SlurmPipelineExecutor
 from corpusforge.errors import CorpusforgeError
 from corpusforge.shards import disk_failure
 
-PRELOAD = ["corpusforge.work", "pyarrow.parquet", "polars", "presidio_analyzer", "spacy"]
-
-
 class Local(LocalPipelineExecutor):  # type: ignore[misc]  # datatrove has no types
     """datatrove's local executor on a pool of our own.
 
@@ -27,16 +24,20 @@ class Local(LocalPipelineExecutor):  # type: ignore[misc]  # datatrove has no ty
     the build.
     """
 
+    preload: tuple[str, ...] = ()
+
     def run(self) -> None:
         """Run every rank. Raises what a rank could not even write down; a dead worker is told by its missing result."""
         # The fork server loads the libraries once; each worker then starts in milliseconds.
-        multiprocessing.set_forkserver_preload(PRELOAD)
+        multiprocessing.set_forkserver_preload(list(self.preload))
         context = multiprocessing.get_context("forkserver")
         end, hold = context.Pipe(duplex=False)
         pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_leash, initargs=(end,))
         try:
             waiting = [pool.submit(self._run_for_rank, rank, rank) for rank in range(self.tasks)]
-            wait(waiting)
+            # In small steps: where a signal goes to another thread, an open-ended wait would never hear of it.
+            while wait(waiting, timeout=0.2).not_done:
+                pass
             pool.shutdown()
         finally:
             hold.close()

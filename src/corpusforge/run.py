@@ -23,10 +23,12 @@ import orjson
 from corpusforge.errors import CorpusforgeError, Problem, StepFailed, UsageError
 from corpusforge.recipe import Run
 from corpusforge.shards import disk_failure, write_json
-from corpusforge.work import Task, perform, task_key
+from corpusforge.work import Chain, DecideTask, Task, perform, task_key
 
 Progress = Callable[[], None]
 SCRATCH = ".scratch"
+PRELOAD = ("corpusforge.work", "pyarrow.parquet", "polars")
+PRELOAD_TO_REDACT = ("presidio_analyzer", "spacy")
 POLL_SECONDS = 2.0
 LOOKS_AFTER_THE_QUEUE = 3
 
@@ -96,8 +98,6 @@ def _raise_unfinished(tasks: Sequence[Task], scratch: Path) -> None:
 
 
 def _place(task: Task) -> str:
-    from corpusforge.work import DecideTask
-
     if isinstance(task, DecideTask):
         return task.step.name
     if task.ingest is not None:
@@ -158,7 +158,7 @@ def _execute(tasks: Sequence[Task], root: Path, settings: Run, scratch: Path, pr
     _quiet_logs()
     for rank, task in enumerate(tasks):
         (scratch / f"{rank}.task").write_bytes(pickle.dumps(task))
-    executor = _executor(len(tasks), root, settings, scratch)
+    executor = _executor(len(tasks), root, settings, scratch, _preload(tasks))
     stop = threading.Event()
 
     def watch() -> None:
@@ -179,7 +179,14 @@ def _execute(tasks: Sequence[Task], root: Path, settings: Run, scratch: Path, pr
     progress()
 
 
-def _executor(tasks: int, root: Path, settings: Run, scratch: Path) -> Any:
+def _preload(tasks: Sequence[Task]) -> tuple[str, ...]:
+    """Modules that a worker would load anyway; the recognisers take seconds, so only where a task redacts."""
+    steps = [link.step for task in tasks if isinstance(task, Chain) for link in task.links]
+    redacts = any(step.identity["stage"] == "redact" for step in steps)
+    return (*PRELOAD, *PRELOAD_TO_REDACT) if redacts else PRELOAD
+
+
+def _executor(tasks: int, root: Path, settings: Run, scratch: Path, preload: tuple[str, ...]) -> Any:
     """The executor that the recipe asks for. Raises UsageError where its programs or packages are absent."""
     pipeline = [_Work(root, scratch)]
     options = {"pipeline": pipeline, "tasks": tasks, "logging_dir": str(scratch / "log"), "skip_completed": False}
@@ -194,7 +201,9 @@ def _executor(tasks: int, root: Path, settings: Run, scratch: Path) -> Any:
     from corpusforge.executors import Local, Slurm
 
     if settings.executor == "local":
-        return Local(**options, workers=min(workers(settings), tasks))
+        local = Local(**options, workers=min(workers(settings), tasks))
+        local.preload = preload
+        return local
     if shutil.which("sbatch") is None:
         what = "the executor slurm needs sbatch, which is not on the PATH."
         raise UsageError(what, where="run", hint="Run on a login node, or use --executor local.")
