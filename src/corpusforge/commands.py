@@ -204,6 +204,7 @@ def show(name: str, builds: Path | None, step: str | None, near: bool, as_json: 
     elif near:
         console.table(counts.NEAR, counts.near(samples), right=(3, 4))
     else:
+        console.data(f"{manifest['name']}, build {manifest['build']} in {folder}\n")
         console.table(counts.STEPS, counts.steps(manifest, step), right=(2, 3, 4, 5, 6), skip_empty=True)
         console.table(counts.TASKS, counts.tasks(manifest, step), right=(2, 3, 4, 5), skip_empty=True)
         if step is None:

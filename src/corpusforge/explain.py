@@ -28,6 +28,7 @@ def explain(plan: Plan, walk: Walk) -> list[dict[str, Any]]:
     last = _last_manifest(plan.root)
     before = {step["name"]: step for step in last.get("steps", [])}
     seconds = last_seconds(plan.root)
+    same_seed = plan.recipe.spec.seed == last.get("seed")
     rows: list[dict[str, Any]] = []
     running: list[str] = []
     for name, state in walk.states.items():
@@ -35,7 +36,7 @@ def explain(plan: Plan, walk: Walk) -> list[dict[str, Any]]:
         missing = [slot for slot in own if slot.shard is None]
         old = before.get(name)
         certain = sum(slot.certain for slot in missing)
-        if old is None or (state.step is not None and not _same(state.step.identity, old)):
+        if old is None or (state.step is not None and not (same_seed and _same(state.step.identity, old))):
             certain = len(missing)
         took = seconds.get(name)
         share = certain / len(own) if own else 0.0

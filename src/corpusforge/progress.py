@@ -43,6 +43,7 @@ class Progress:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.live = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._plan: Plan | None = None
         self._walk: Walk | None = None
         self._states: Mapping[str, StepState] | None = None
         self._lines: dict[str, _Line] = {}
@@ -53,7 +54,7 @@ class Progress:
 
     def planned(self, plan: Plan, walk: Walk) -> None:
         """Note what is there already, and how many shards each step will have."""
-        self._walk, self._states = walk, walk.states
+        self._plan, self._walk, self._states = plan, walk, walk.states
         self._last = last_seconds(plan.root)
         for name, state in walk.states.items():
             step = state.step
@@ -66,7 +67,11 @@ class Progress:
             say(f"{plan.recipe.name}: {work} of {len(self._lines)} steps have work to do." if work else _nothing(plan))
 
     def said(self, line: str) -> None:
-        """One thing worth knowing."""
+        """One thing worth knowing. The steps are behind us by then: their lines are drawn a last time, whole."""
+        if self.live and self._drawn and self._plan is not None:
+            self._look(self._plan)
+            self._draw([self._step(name, one) for name, one in self._lines.items() if one.done or one.looked])
+            self._drawn = 0
         if not self.quiet:
             say(line)
 
