@@ -53,7 +53,7 @@ MALFORMED = [
     ("unknown source", "demo-help]", "demo-hlp]", "no source named 'demo-hlp'. Did you mean 'demo-help'?", 5),
     ("source twice", "demo-help]", "demo-help, demo-help]", "named twice", 5),
     ("source in two roles", "public: [demo-python]", "public: [demo-python, demo-help]", "named twice", 7),
-    ("labelled source as domain", "labelled: [demo-queries]", "labelled: [demo-python]", "of kind public", 6),
+    ("labelled source as domain", "labelled: [demo-queries]", "labelled: [demo-python]", "of kind doc", 6),
     ("source outside", "demo-help]", "../demo-help]", "no source named", 5),
     ("tokenizer not there", "tokenizer: bytes", "tokenizer: ../tokenizers/none", "no tokenizer at", 3),
     ("variable not set", "tokenizer: bytes", "tokenizer: ${NO_SUCH_VARIABLE}/x", "NO_SUCH_VARIABLE is not set", 3),
