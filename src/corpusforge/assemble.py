@@ -112,6 +112,9 @@ def _write(
     from corpusforge.mix.write import build_mix
 
     shards = [trusted(shard) for shard in final_shards(plan, states)]
+    if not any(shard.rows for shard in shards):
+        hint = f"See {plan.store.root}/*/*.dropped.parquet for the reasons."
+        raise StepFailed("no record is left to mix.", where=plan.recipe.name, hint=hint)
     say("proving that no group is on both sides")
     lineage = check_sides(shards)
     say("mixing")

@@ -98,9 +98,6 @@ def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
     tokens = find_stage("tokens")
     settings = tokens.Settings.model_validate({"tokenizer": recipe.tokenizer()})
     steps.append(_step(recipe, StageUse("tokens", tokens, settings, written="tokens"), tuple(heads), facts, False))
-    names = ["ingest", *(step.name for step in steps)]
-    if doubled := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"two steps are named {doubled[0]!r}.", where=str(recipe.path), hint="Give yours a name:.")
     return steps, ["tokens"]
 
 

@@ -191,9 +191,15 @@ def _decide(task: DecideTask, store: Store) -> None:
     started = time.process_time()
     step = task.step
     stage, settings = load_stage(step)
+    damaged: StepFailed | None = None
     for survey in task.surveys:
         for path in (survey.path, survey.records):
-            _compare(path, _noted(path), path.with_suffix(".json"))
+            try:
+                _compare(path, _noted(path), path.with_suffix(".json"))
+            except StepFailed as error:  # look at all, so that one more build mends all
+                damaged = error
+    if damaged is not None:
+        raise damaged
     decision = stage.decide(task.surveys, StageContext(settings=settings, seed=step.seed, sources=step.facts))
     sizes: dict[str, int] = {}
 
