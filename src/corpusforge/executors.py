@@ -16,6 +16,7 @@ from datatrove.executor.slurm import SlurmPipelineExecutor
 from corpusforge.errors import CorpusforgeError
 from corpusforge.shards import disk_failure
 
+
 class Local(LocalPipelineExecutor):  # type: ignore[misc]  # datatrove has no types
     """datatrove's local executor on a pool of our own.
 

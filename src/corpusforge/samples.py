@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from corpusforge.record import SYNTHETIC, Record, excerpt, stable_hash
 from corpusforge.shards import Shard, read_records
@@ -14,41 +19,80 @@ EACH = 20
 EXCERPT = 600
 _WORD = re.compile(r"\w+")
 _LETTERS = "ABCDEFGHIJ"
+_MADE = pa.array(SYNTHETIC, pa.string())
 
 
 def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
     """Samples by kind, the audit of multiple choice, and how many synthetic rows are proven by their evidence.
 
     A row is proven when its evidence lies within its parent's text and at least nine in ten words of its answer stand
-    there (reading tasks: when the evidence lies there; they are true by construction).
+    there (reading tasks: when the evidence lies there; they are true by construction). Memory: the rows and texts that
+    stem from one ingested shard.
     """
-    rows = [record for shard in shards for record in _synthetic(shard)]
-    texts = _parents(shards, rows)
-    evidence = {"rows": len(rows), "proven": sum(_proven(row, texts) for row in rows)}
-    train = [row for row in rows if row.side == "train"]
-    samples = {
-        "qa": [_qa(row, texts) for row in _pick(train, "qa", seed)],
-        "mcq": [_mcq(row) for row in _pick(train, "mcq", seed)],
-        "reading": [_reading(row) for row in _pick(train, "reading", seed)],
-        "redacted": _redacted(shards, seed),
-    }
-    return {"samples": samples, "evidence": evidence, "mcq_audit": _audit([r for r in rows if r.kind == "mcq"])}
+    total = proven = 0
+    audit = _Audit()
+    best: dict[str, list[tuple[str, dict[str, Any]]]] = {"qa": [], "mcq": [], "reading": []}
+    redacted: list[tuple[str, dict[str, Any]]] = []
+    for family in _families(shards):
+        rows = [record for shard in family for record in _synthetic(shard)]
+        texts = _parents(family, shards, rows)
+        total += len(rows)
+        proven += sum(_proven(row, texts) for row in rows)
+        audit.add(row for row in rows if row.kind == "mcq")
+        for kind, chosen in best.items():
+            of_kind = [row for row in rows if row.kind == kind and row.side == "train"]
+            chosen += [(_order(seed, row.id), _SHOWN[kind](row, texts)) for row in _first(of_kind, seed)]
+            best[kind] = heapq.nsmallest(EACH, chosen, key=_hash)
+        redacted = heapq.nsmallest(EACH, [*redacted, *_redacted(family, seed)], key=_hash)
+    samples = {kind: [shown for _, shown in chosen] for kind, chosen in (best | {"redacted": redacted}).items()}
+    return {"samples": samples, "evidence": {"rows": total, "proven": proven}, "mcq_audit": audit.result()}
+
+
+def _families(shards: Sequence[Shard]) -> list[list[Shard]]:
+    """Shards that stem from one ingested shard: `qa.notes-00000` and `notes-00000`."""
+    families: dict[str, list[Shard]] = {}
+    for shard in shards:
+        families.setdefault(shard.name.rpartition(".")[2], []).append(shard)
+    return [families[name] for name in sorted(families)]
 
 
 def _synthetic(shard: Shard) -> Iterable[Record]:
     return (record for record in read_records(shard.path) if record.kind in SYNTHETIC)
 
 
-def _parents(shards: Sequence[Shard], rows: Sequence[Record]) -> dict[str, str]:
+def _parents(family: Sequence[Shard], shards: Sequence[Shard], rows: Sequence[Record]) -> dict[str, str]:
+    """The texts of the rows' parents; they lie in the family, unless a stage joined records of several shards."""
     wanted = {parent for row in rows for parent in row.parents}
-    sources = {row.source for row in rows}
-    return {
-        record.id: record.text
-        for shard in shards
-        if shard.source in sources
-        for record in read_records(shard.path)
-        if record.id in wanted
-    }
+    texts = _texts(family, wanted)
+    if missing := wanted - texts.keys():
+        sources = {row.source for row in rows}
+        texts |= _texts([shard for shard in shards if shard.source in sources and shard not in family], missing)
+    return texts
+
+
+def _texts(shards: Sequence[Shard], wanted: set[str]) -> dict[str, str]:
+    if not wanted:
+        return {}
+    ids = pa.array(sorted(wanted), pa.string())
+    found: dict[str, str] = {}
+    for shard in shards:
+        with pq.ParquetFile(shard.path) as file:
+            for batch in file.iter_batches(columns=["id", "text"]):
+                kept = batch.filter(pc.is_in(batch["id"], value_set=ids))
+                found.update(zip(kept["id"].to_pylist(), kept["text"].to_pylist(), strict=True))
+    return found
+
+
+def _order(seed: int, identity: str) -> str:
+    return stable_hash(str(seed), "sample", identity)
+
+
+def _hash(pair: tuple[str, dict[str, Any]]) -> str:
+    return pair[0]
+
+
+def _first(rows: Iterable[Record], seed: int) -> list[Record]:
+    return heapq.nsmallest(EACH, rows, key=lambda row: _order(seed, row.id))
 
 
 def _evidence(row: Record, texts: Mapping[str, str]) -> str | None:
@@ -74,11 +118,6 @@ def _proven(row: Record, texts: Mapping[str, str]) -> bool:
     return bool(words) and sum(word in there for word in words) >= 0.9 * len(words)
 
 
-def _pick(rows: Iterable[Record], kind: str, seed: int) -> list[Record]:
-    of_kind = [row for row in rows if row.kind == kind]
-    return heapq.nsmallest(EACH, of_kind, key=lambda row: stable_hash(str(seed), "sample", row.id))
-
-
 def _qa(row: Record, texts: Mapping[str, str]) -> dict[str, Any]:
     evidence = _evidence(row, texts) or ""
     question, answer = row.meta["question"], row.meta["answer"]
@@ -90,7 +129,7 @@ def _qa(row: Record, texts: Mapping[str, str]) -> dict[str, Any]:
     return {"id": row.id, "source": row.source, **shown}
 
 
-def _mcq(row: Record) -> dict[str, Any]:
+def _mcq(row: Record, texts: Mapping[str, str]) -> dict[str, Any]:
     meta = row.meta
     options = [excerpt(option, EXCERPT) for option in meta["options"]]
     marks = {"gold": meta["gold"], "near": meta["near"], "far": meta["far"]}
@@ -103,31 +142,53 @@ def _mcq(row: Record) -> dict[str, Any]:
     }
 
 
-def _reading(row: Record) -> dict[str, Any]:
+def _reading(row: Record, texts: Mapping[str, str]) -> dict[str, Any]:
     return {"id": row.id, "source": row.source, "task": row.meta.get("task", ""), "text": excerpt(row.text, EXCERPT)}
 
 
-def _redacted(shards: Sequence[Shard], seed: int) -> list[dict[str, Any]]:
-    """Records with at least one placeholder, shown around the first one."""
+_SHOWN = {"qa": _qa, "mcq": _mcq, "reading": _reading}
+
+
+def _redacted(shards: Sequence[Shard], seed: int) -> list[tuple[str, dict[str, Any]]]:
+    """The first records by hash with at least one placeholder, shown around it."""
     best: list[tuple[str, dict[str, Any]]] = []
     for shard in shards:
-        for record in read_records(shard.path):
-            if record.spans and record.kind not in SYNTHETIC:
-                start = max(0, record.text.rfind("\n", 0, max(0, record.spans[0].start - 60)) + 1)
-                around = excerpt(record.text[start:], 320)
-                shown = {"id": record.id, "source": record.source, "text": around}
-                best.append((stable_hash(str(seed), "sample", record.id), shown))
-        best = heapq.nsmallest(EACH, best, key=lambda pair: pair[0])
-    return [shown for _, shown in best]
+        with pq.ParquetFile(shard.path) as file:
+            for batch in file.iter_batches(columns=["id", "source", "kind", "text", "spans"], batch_size=512):
+                spotted = pc.greater(pc.list_value_length(batch["spans"]), 0)
+                found = batch.filter(pc.and_(spotted, pc.invert(pc.is_in(batch["kind"], value_set=_MADE))))
+                hashes = [(_order(seed, identity), i) for i, identity in enumerate(found["id"].to_pylist())]
+                for order, i in heapq.nsmallest(EACH, hashes):
+                    best.append((order, _around(found.slice(i, 1).to_pylist()[0])))
+        best = heapq.nsmallest(EACH, best, key=_hash)
+    return best
 
 
-def _audit(rows: Sequence[Record]) -> dict[str, Any]:
-    letters = dict.fromkeys(_LETTERS[: max((len(r.meta["options"]) for r in rows), default=0)], 0)
-    longest = 0
-    for row in rows:
-        letters[_LETTERS[row.meta["gold"]]] += 1
-        lengths = [len(option) for option in row.meta["options"]]
-        own = lengths[row.meta["gold"]]
-        longest += own == max(lengths) and lengths.count(own) == 1
-    share = round(longest / len(rows), 4) if rows else 0.0
-    return {"letters": letters, "gold_longest_share": share, "items": len(rows)}
+def _around(row: Mapping[str, Any]) -> dict[str, Any]:
+    text = row["text"]
+    start = max(0, text.rfind("\n", 0, max(0, row["spans"][0]["start"] - 60)) + 1)
+    return {"id": row["id"], "source": row["source"], "text": excerpt(text[start:], 320)}
+
+
+class _Audit:
+    """Whether multiple choice can be guessed from form: the letters of the right options, and how often the longest."""
+
+    def __init__(self) -> None:
+        self._gold: Counter[int] = Counter()
+        self._options = self._longest = 0
+
+    def add(self, rows: Iterable[Record]) -> None:
+        """Count some items."""
+        for row in rows:
+            lengths = [len(option) for option in row.meta["options"]]
+            own = lengths[row.meta["gold"]]
+            self._gold[row.meta["gold"]] += 1
+            self._options = max(self._options, len(lengths))
+            self._longest += own == max(lengths) and lengths.count(own) == 1
+
+    def result(self) -> dict[str, Any]:
+        """Counts by letter, the share of items whose right option alone is the longest, and the number of items."""
+        items = self._gold.total()
+        letters = {letter: self._gold[i] for i, letter in enumerate(_LETTERS[: self._options])}
+        share = round(self._longest / items, 4) if items else 0.0
+        return {"letters": letters, "gold_longest_share": share, "items": items}
