@@ -137,7 +137,9 @@ def _write(
         "lineage": lineage,
         **choose_samples(shards, plan.recipe.spec.seed),
     }
-    manifest["gates"] = evaluate_gates(plan.recipe.spec.gates, manifest, shards)
+    decided = next((s.decided for s in states.values() if s.step and s.step.stage == "decontaminate"), None)
+    runs = None if decided is None else decided.shared
+    manifest["gates"] = evaluate_gates(plan.recipe.spec.gates, manifest, shards, runs)
     write_manifest(work, manifest)
     write_card(work, plan.recipe.workspace / "data_cards")
     return manifest

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpusforge.assemble import assemble, build_id
-from corpusforge.errors import NotConserved, StepFailed, TooMuchQuarantine, UsageError
+from corpusforge.errors import NotConserved, Problem, StepFailed, TooMuchQuarantine, UsageError
 from corpusforge.manifest import Counts
 from corpusforge.plan import Plan, Slot, StepState, Walk, make_plan
 from corpusforge.recipe import Recipe, Run, read_recipe
@@ -23,6 +23,7 @@ from corpusforge.run import run_tasks, sweep
 from corpusforge.shards import Shard, disk_failure, write_json
 from corpusforge.tally import step_counts, step_seconds
 from corpusforge.work import twice
+from corpusforge.yaml_file import shown_path
 
 
 class Reporter(Protocol):
@@ -112,17 +113,21 @@ def run_steps(plan: Plan, settings: Run, reporter: Reporter) -> Walk:
 def check_ingest(plan: Plan, state: StepState) -> None:
     """Hold every source to its quarantine limit, and every record id to one record."""
     totals = step_counts(state)
+    problems: list[Problem] = []
     for source in plan.recipe.sources:
         counts = totals.get(source.name, Counts())
+        where = shown_path(source.file)
         bad = sum(counts.quarantined.values())
         limit = source.spec.quarantine_limit
         if counts.read == 0:
-            raise StepFailed("gave no record at all.", where=source.name, hint="Mend path: or format: in its YAML.")
-        if bad > limit * counts.read:
+            problems.append(Problem(where, "gave no record at all.", "Mend path: or format:."))
+        elif bad > limit * counts.read:
             worst = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.quarantined.items(), key=lambda i: -i[1]))
             what = f"{bad} of {counts.read} records could not be read ({worst}); the limit is {float(limit * 100):g}%."
-            hint = f"See {plan.store.root / 'ingest'}/*.quarantine.parquet, mend the format, or raise quarantine_limit."
-            raise TooMuchQuarantine(what, where=source.name, hint=hint)
+            hint = f"See {plan.store.root / 'ingest'}/*.quarantine.parquet, mend format:, or raise quarantine_limit."
+            problems.append(Problem(where, what, hint))
+    if problems:
+        raise TooMuchQuarantine("\n".join(str(problem) for problem in problems))
     _check_ids(state)
 
 

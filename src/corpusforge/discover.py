@@ -78,7 +78,7 @@ def _files(source: Source, downloads: Path) -> list[InputFile]:
             found[name] = InputFile(url, name)
     if not found:
         shown = ", ".join(expand_variables(p) for p in source.spec.path)
-        raise UsageError(f"no file matches {shown}.", where=where, hint="Set the variable it names, or mend path:.")
+        raise UsageError(f"no file matches {shown}.", where=where, hint=_why_nothing(source.spec.path))
     with ThreadPoolExecutor(4) as pool:
         files = list(pool.map(lambda name: _readable(found[name], where), sorted(found)))
     wanted = source.spec.sha256
@@ -87,6 +87,11 @@ def _files(source: Source, downloads: Path) -> list[InputFile]:
         what = f"{wrong.name} has the sha256 {wrong.sha256}, not the one that is declared."
         raise UsageError(what, where=where, hint="The file changed, or the declaration is wrong.")
     return files
+
+
+def _why_nothing(patterns: Sequence[str]) -> str:
+    named = any("${" in pattern for pattern in patterns)
+    return "Set the variable that path: names, or mend it." if named else "Mend path: (it starts at the workspace)."
 
 
 def _local(workspace: Path, pattern: str) -> list[tuple[str, str]]:

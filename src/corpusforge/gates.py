@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from corpusforge.recipe import Gates
+from corpusforge.record import SYNTHETIC
 from corpusforge.residue import residue
-from corpusforge.shards import Shard
+from corpusforge.shards import Shard, read_records, read_table
 
 
-def evaluate_gates(gates: Gates, manifest: Mapping[str, Any], shards: Sequence[Shard]) -> list[dict[str, Any]]:
-    """One result per gate, in the order of the recipe's model; `observed` is a share or a count as `allowed` is."""
+def evaluate_gates(
+    gates: Gates, manifest: Mapping[str, Any], shards: Sequence[Shard], runs: Path | None
+) -> list[dict[str, Any]]:
+    """One result per gate, in the order of the recipe's model; `observed` is a share or a count as `allowed` is.
+
+    `runs` is the table of word runs that decontamination decided must not be trained on.
+    """
     return [
         _personal_data(float(gates.personal_data), manifest, shards),
-        _contamination(gates.contamination, manifest),
+        _contamination(gates.contamination, manifest, shards, runs),
         _mix_error(float(gates.mix_error), manifest),
         _grounded(float(gates.grounded), manifest),
     ]
@@ -35,18 +43,44 @@ def _personal_data(allowed: float, manifest: Mapping[str, Any], shards: Sequence
     looked, found, upper = residue(shards, set(expected), manifest["seed"])
     detail = f"second detector: {found} of {looked} sampled records, so at most {upper:.2%} (95%)"
     if looked == 0:
-        detail = "every source is declared free of personal data"
+        return _result("personal_data", allowed, 0, True, "every source is declared free of personal data")
+    if found == upper * looked:
+        detail = f"second detector: {found} of all {looked} records of the sources that expect some"
+        return _result("personal_data", allowed, round(upper, 6), upper <= allowed, detail)
     return _result("personal_data", allowed, round(upper, 6), upper <= allowed, detail, checked=looked, found=found)
 
 
-def _contamination(allowed: int, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What decontamination found it also removed; what would be left is counted by its last pass."""
-    step = next((s for s in manifest["steps"] if s["stage"] == "decontaminate"), None)
-    if step is None:
+def _contamination(
+    allowed: int, manifest: Mapping[str, Any], shards: Sequence[Shard], runs: Path | None
+) -> dict[str, Any]:
+    """What is left in training after decontamination: the rows made later, and the records that later steps changed."""
+    names = [step["stage"] for step in manifest["steps"]]
+    if "decontaminate" not in names:
         return _result("contamination", allowed, None, False, "the recipe leaves out decontaminate")
+    at = names.index("decontaminate")
+    step = manifest["steps"][at]
+    changed = any(not later["makes"] and later["stage"] != "tokens" for later in manifest["steps"][at + 1 :])
+    looked, left = (0, 0) if runs is None else _leaks(shards, runs, changed, step["settings"]["min_overlap"])
     removed = sum(counts["dropped"].get("contaminated", 0) for counts in step["counts"].values())
-    detail = f"{removed} records removed for sharing n-grams with the hold-out or a benchmark"
-    return _result("contamination", allowed, 0, True, detail)
+    detail = (
+        f"{removed} records removed for sharing runs of words with the hold-out or a benchmark; "
+        f"{left} of {looked} rows made or changed after that share one"
+    )
+    return _result("contamination", allowed, left, left <= allowed, detail)
+
+
+def _leaks(shards: Sequence[Shard], runs: Path, changed: bool, overlap: float) -> tuple[int, int]:
+    """Training rows looked at, and those that repeat a run that must not be trained on."""
+    from corpusforge.curate.leakage import LeakIndex
+
+    index = LeakIndex(read_table(runs))
+    looked = left = 0
+    for shard in shards:
+        rows = (r for r in read_records(shard.path) if r.side == "train" and (changed or r.kind in SYNTHETIC))
+        while batch := [record.text for record in islice(rows, 2000)]:
+            looked += len(batch)
+            left += sum(leak.covered >= overlap for leak in index.leaks(batch).values())
+    return looked, left
 
 
 def _mix_error(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
