@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -190,13 +191,23 @@ def main() -> None:
         code = 1
     except Exception as error:
         show_usage = getattr(error, "show", None)
-        if show_usage is None:
-            raise
-        show_usage()
-        code = getattr(error, "exit_code", 2)
+        if show_usage is not None:
+            show_usage()
+            code = getattr(error, "exit_code", 2)
+        else:
+            sys.stderr.write(_defect(error))
+            code = 1
     if code == INTERRUPTED:
         sys.stderr.write("\nInterrupted. What was finished is kept: run the same command again to go on.\n")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _defect(error: Exception) -> str:
+    """A defect of ours in one line. What a library says in its error may quote a record, so only type and place are
+    told."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    place = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
+    return f"{type(error).__name__} at {place}. This is a defect of corpusforge; report it with the recipe.\n"
 
 
 def _remedy(error: OSError) -> str:

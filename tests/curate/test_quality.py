@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from corpusforge.curate.measured import Measured
 from corpusforge.curate.quality import PRESETS, Quality
-from corpusforge.curate.quality_rules import PUBLISHED, RULES, first_failure
+from corpusforge.curate.quality_rules import PUBLISHED, RULES, judge
 from corpusforge.record import Dropped, Message, Origin, Record
-from corpusforge.stage import StageContext
+from corpusforge.stage import SourceFacts, StageContext
 
 SAID = (
     "the of and to with have that printer network driver settings window password kernel update reboots slowly while "
@@ -59,7 +59,7 @@ def test_decisions_are_those_of_datatrove(rules: str, text: str) -> None:
         return
     verdict = block.filter(Document(text=text, id="1"))
     kept = verdict if isinstance(verdict, bool) else verdict[0]
-    assert (first_failure(Measured(text), PUBLISHED[rules]) is None) == kept
+    assert (judge(Measured(text), PUBLISHED[rules])[0] is None) == kept
 
 
 @given(TEXTS)
@@ -143,3 +143,17 @@ def test_a_short_answer_is_judged_below_its_question():
     assert isinstance(judge(record(answer, "article")), Dropped)
     assert isinstance(judge(record(answer, "article", title="Is there wireless network in the hotel?")), Record)
     assert isinstance(judge(record(f"# {answer}", "article", title=answer)), Dropped)
+
+
+def test_kept_records_near_a_line_are_offered_as_samples() -> None:
+    """A reviewer sees only one side of the line, and cannot tell whether the threshold is right."""
+    facts = {"s": SourceFacts("s", "doc", "domain")}
+    ctx = StageContext(settings=Quality.Settings(preset="none", rules={"min_words": 20}), seed=1, sources=facts)
+    origin = Origin("f", 0, 1)
+    records = [Record(f"s:{n}", "s", "doc", " ".join(["plain words"] * (n // 2)), origin) for n in (10, 18, 20, 22, 60)]
+    kept = [item.id for item in Quality().apply(records, ctx) if isinstance(item, Record)]
+    assert kept == ["s:20", "s:22", "s:60"]
+    assert [(near.record.id, near.rule, near.score) for near in ctx.take_near()] == [
+        ("s:20", "min_words", 20.0),
+        ("s:22", "min_words", 22.0),
+    ]

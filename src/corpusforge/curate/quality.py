@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from corpusforge.curate.measured import Measured
-from corpusforge.curate.quality_rules import PUBLISHED, RULES, first_failure
+from corpusforge.curate.quality_rules import PUBLISHED, RULES, judge
 from corpusforge.record import Dropped, Record
 from corpusforge.stage import Item, Stage, StageContext, StageSettings
 
@@ -89,6 +89,10 @@ class QualitySettings(StageSettings):
         return rules
 
 
+# A kept record is worth a look if its value is within this share of the threshold.
+_NEAR = 0.1
+
+
 class Quality(Stage):
     """Drops records by the rules of Gopher, C4 and FineWeb, with thresholds for each kind of text.
 
@@ -107,8 +111,16 @@ class Quality(Stage):
         overrides = tuple(settings.rules.items())
         for record in records:
             thresholds = _thresholds(preset_of(record, settings), overrides, record.language)
-            failed = first_failure(Measured(said(record)), thresholds) if thresholds else None
-            yield record if failed is None else Dropped(record, *failed)
+            if not thresholds:
+                yield record
+                continue
+            failed, closest = judge(Measured(said(record)), thresholds)
+            if failed is not None:
+                yield Dropped(record, *failed)
+                continue
+            if closest is not None and abs(closest[1] - closest[2]) <= _NEAR * abs(closest[2]):
+                ctx.near(record, *closest)
+            yield record
 
 
 def preset_of(record: Record, settings: QualitySettings) -> str:

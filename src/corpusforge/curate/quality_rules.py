@@ -7,6 +7,7 @@ split by one regular expression and not by spaCy, and that no rule edits the tex
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -146,13 +147,23 @@ PUBLISHED: Mapping[str, Mapping[str, float]] = {
 }
 
 
-def first_failure(measured: Measured, thresholds: Mapping[str, float]) -> tuple[str, float, float] | None:
-    """The first rule of `thresholds` that a text fails, as (rule, value, threshold); None if it passes all."""
+Judged = tuple[str, float, float]
+
+
+def judge(measured: Measured, thresholds: Mapping[str, float]) -> tuple[Judged | None, Judged | None]:
+    """The first rule that a text fails, and the passed rule that it came closest to failing, each as
+    (rule, value, threshold); None where it passes all, or where every rule passed by its bound alone.
+    """
+    closest: Judged | None = None
+    least = math.inf
     for name, threshold in thresholds.items():
         rule = RULES[name]
         if rule.bound is not None and rule.side == "max" and rule.bound(measured) <= threshold:
             continue
         value = float(rule.value(measured))
         if value < threshold if rule.side == "min" else value > threshold:
-            return name, value, threshold
-    return None
+            return (name, value, threshold), closest
+        away = abs(value - threshold) / max(abs(threshold), 1e-9)
+        if away < least:
+            least, closest = away, (name, value, threshold)
+    return None, closest

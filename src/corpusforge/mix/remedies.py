@@ -247,7 +247,10 @@ def _epochs(target: Problem, asked: Problem) -> Way | None:
     needs = [(line.at(total), target.supply(path[-1]).tokens) for path, line in lines.items()]
     if any(wish > 0 and not have for wish, have in needs):
         return None
-    epochs = three_digits(max(wish / have for wish, have in needs if have), up=True)
+    ratios = [wish / have for wish, have in needs if have]
+    if not ratios:
+        return None
+    epochs = three_digits(max(ratios), up=True)
     if epochs <= asked.max_epochs:
         return None
     return {"max_epochs": decimal(epochs)}, replace(asked, max_epochs=epochs)
