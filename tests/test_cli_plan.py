@@ -140,7 +140,7 @@ def test_a_source_that_says_something_else_is_named(recipe: Path) -> None:
 def test_an_edited_stage_file_is_named(recipe: Path) -> None:
     stage = recipe.parents[1] / "stages" / "ours.py"
     stage.write_text(stage.read_text() + "# a second thought\n")
-    assert planned(recipe)["drop-footer"]["why"] == "file file of the stage changed"
+    assert planned(recipe)["drop-footer"]["why"] == "file ours.py of the stage changed"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping
     if ".py:" in use.written:
         # A user's file is small and its version easily forgotten: its bytes are its identity.
         file, _, resources["function"] = use.written.rpartition(":")
-        resources["stage file"] = sha256_file(recipe.workspace / file)
+        resources[Path(file).name] = sha256_file(recipe.workspace / file)
     return Step(
         name=use.name,
         stage=use.written,

@@ -175,7 +175,7 @@ def load_stage(step: Step) -> tuple[Any, Any]:
     known: dict[str, Any] = {}
     if ".py:" in step.stage:
         found["the stage's file"] = sha256_file(step.folder / step.stage.rpartition(":")[0])
-        known["the stage's file"] = step.identity["resources"].get("file")
+        known["the stage's file"] = step.identity["resources"].get(Path(step.stage.rpartition(":")[0]).name)
     for name in stage.file_settings:
         found[name] = _contents(step.settings[name])
         known[name] = step.identity["settings"][name]

@@ -24,7 +24,7 @@ def record(text: str, kind: str = "doc", **more: object) -> Record:
     return Record(id="s:1", source="s", kind=kind, text=text, origin=Origin("a", 0, 1), **more)  # type: ignore[arg-type]
 
 
-def judge(item: Record, **chosen: object) -> Record | Dropped:
+def judged(item: Record, **chosen: object) -> Record | Dropped:
     ctx = StageContext(settings=Quality.Settings(**chosen), seed=1, sources={})
     (made,) = Quality().apply([item], ctx)
     assert isinstance(made, Record | Dropped)
@@ -82,7 +82,7 @@ def test_any_text_can_be_measured(text: str) -> None:
 @given(st.text(max_size=300), st.sampled_from(sorted(PRESETS)))
 def test_a_drop_carries_its_evidence(text: str, preset: str) -> None:
     """The near-the-line samples of the card need value and threshold of each drop."""
-    made = judge(record(text), preset=preset)
+    made = judged(record(text), preset=preset)
     if isinstance(made, Dropped):
         rule = RULES[made.reason]
         assert made.score is not None
@@ -94,30 +94,30 @@ def test_a_drop_carries_its_evidence(text: str, preset: str) -> None:
 
 def test_labelled_and_synthetic_records_pass() -> None:
     """A label set is chosen by hand: `ls -la` is a right answer."""
-    assert isinstance(judge(record("ls -la", "labelled")), Record)
-    assert isinstance(judge(record("?", "qa")), Record)
-    assert isinstance(judge(record("?", "doc"), preset="none"), Record)
+    assert isinstance(judged(record("ls -la", "labelled")), Record)
+    assert isinstance(judged(record("?", "qa")), Record)
+    assert isinstance(judged(record("?", "doc"), preset="none"), Record)
 
 
 def test_auto_chooses_by_kind() -> None:
     """A how-to of three steps is a good article and a bad web page."""
     text = "To restart the printer, press its button and wait until the light turns green. Then print a test page."
-    assert isinstance(judge(record(text, "article")), Record)
-    assert isinstance(judge(record(text, "public")), Dropped)
+    assert isinstance(judged(record(text, "article")), Record)
+    assert isinstance(judged(record(text, "public")), Dropped)
 
 
 def test_speakers_names_do_not_count() -> None:
     """In a short chat the names would be the most frequent words."""
     turns = [Message("user", "Hi, my printer is broken and does not print any page today.", "al")] * 2
-    assert isinstance(judge(record("", "chat").with_messages(turns[:1])), Record)
+    assert isinstance(judged(record("", "chat").with_messages(turns[:1])), Record)
 
 
 def test_rules_override_and_switch_off() -> None:
     """One threshold can be changed without writing out a preset."""
-    made = judge(record("three short words"), rules={"min_words": 2})
+    made = judged(record("three short words"), rules={"min_words": 2})
     assert isinstance(made, Record)
-    assert isinstance(judge(record("word"), rules={"min_words": None}), Record)
-    dropped = judge(record("a " * 50), preset="none", rules={"min_mean_word": 2})
+    assert isinstance(judged(record("word"), rules={"min_words": None}), Record)
+    dropped = judged(record("a " * 50), preset="none", rules={"min_mean_word": 2})
     assert isinstance(dropped, Dropped)
     assert (dropped.reason, dropped.score, dropped.threshold) == ("min_mean_word", 1.0, 2)
 
@@ -132,17 +132,17 @@ def test_other_languages_are_not_judged_by_english_words() -> None:
     """A German page has no English stop words and a Chinese one no spaces."""
     german = "Der Drucker lässt sich über das Menü einrichten. Danach druckt er eine Seite. Fertig ist alles. " * 3
     chosen = {"preset": "none", "rules": {"min_stop_words": 2, "min_words": 20}}
-    assert isinstance(judge(record(german, language="de"), **chosen), Record)
-    assert isinstance(judge(record(german), **chosen), Dropped)
-    assert isinstance(judge(record("打印机设置" * 30, language="zh"), **chosen), Record)
+    assert isinstance(judged(record(german, language="de"), **chosen), Record)
+    assert isinstance(judged(record(german), **chosen), Dropped)
+    assert isinstance(judged(record("打印机设置" * 30, language="zh"), **chosen), Record)
 
 
 def test_a_short_answer_is_judged_below_its_question():
     """Seven of ten answers of a real FAQ would go as too short."""
     answer = "Yes, it is free in all rooms."
-    assert isinstance(judge(record(answer, "article")), Dropped)
-    assert isinstance(judge(record(answer, "article", title="Is there wireless network in the hotel?")), Record)
-    assert isinstance(judge(record(f"# {answer}", "article", title=answer)), Dropped)
+    assert isinstance(judged(record(answer, "article")), Dropped)
+    assert isinstance(judged(record(answer, "article", title="Is there wireless network in the hotel?")), Record)
+    assert isinstance(judged(record(f"# {answer}", "article", title=answer)), Dropped)
 
 
 def test_kept_records_near_a_line_are_offered_as_samples() -> None:
