@@ -23,6 +23,7 @@ test: $(BIN)/.dev
 
 test-slow: $(BIN)/.dev
 	$(BIN)/python -m pytest -m slow
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m "not slow" tests/mix tests/curate tests/generate tests/ingest
 
 check: $(BIN)/.dev
 	$(BIN)/ruff check .

@@ -7,6 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every machine: a property that fails must fail for whoever looks next. `make test-slow` explores.
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("explore", max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("CORPUSFORGE_DATA", REPOSITORY.parent / "shared" / "data"))

@@ -41,6 +41,8 @@ def remedies(problem: Problem, shortage: Shortage) -> tuple[Remedy, ...]:
         way = _completed(candidate)
         if way and all(way[0] != other.edits for other in found):
             found.append(Remedy(sentence(way[0], lower=shortage.why != "zero"), *way))
+    if not found and (way := _completed(_everything(problem))):
+        found.append(Remedy(sentence(way[0], lower=False), *way))
     return tuple(found)
 
 
@@ -82,6 +84,23 @@ def _candidates(problem: Problem, shortage: Shortage) -> Iterator[Way]:
         yield way
     if way := _add(target, problem):
         yield way
+
+
+def _everything(problem: Problem) -> Way:
+    """The last way, where no change of one line is enough (a handful of large records): no share, and all there is."""
+    edits = {"rows" if isinstance(problem.total, Rows) else "total": "all"}
+    tree = problem.tree
+    for path in _paths(tree, ()):
+        tree = with_amount(tree, path, Rest())
+        edits[dotted(path)] = "rest"
+    return edits, replace(problem, tree=tree, total="all")
+
+
+def _paths(node: Node, path: Path) -> Iterator[Path]:
+    for child in node.children:
+        below = (*path, child.name)
+        yield below
+        yield from _paths(child, below)
 
 
 def _leave_rest(problem: Problem, shortage: Shortage) -> Iterator[Way]:

@@ -19,7 +19,7 @@ def sentence(edits: Mapping[str, str], *, lower: bool) -> str:
         elif key == "max_epochs":
             parts.append(f"raise max_epochs to {value}")
         elif key in ("total", "rows"):
-            parts.append(f"{verb} {'the total' if key == 'total' else key} to {value}")
+            parts.append(f"{'set' if value == 'all' else verb} {'the total' if key == 'total' else key} to {value}")
         else:
             parts.append(f"set {key} to {value}")
     return " and ".join(parts)
