@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The same examples on every machine: a property that fails must fail for whoever looks next. `make test-slow` explores.
-settings.register_profile("same", derandomize=True, database=None)
-settings.register_profile("explore", max_examples=500)
+# A slow machine is no fault of a property.
+SLOW = [HealthCheck.too_slow]
+settings.register_profile("same", derandomize=True, database=None, suppress_health_check=SLOW)
+settings.register_profile("explore", max_examples=500, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 REPOSITORY = Path(__file__).parents[1]

@@ -236,7 +236,7 @@ def _steps(
                 "settings": identity["settings"],
                 "libraries": identity["libraries"],
                 "resources": identity.get("resources", {}),
-                "makes": step is not None and step.makes,
+                "makes": step is not None and (step.makes or step.decided_by is not None),
                 "fingerprint": fingerprint([identity, plan.recipe.spec.seed]),
                 "counts": {source: one.to_json() for source, one in sorted(counts[name].items())},
                 "counted": step_counted(state),

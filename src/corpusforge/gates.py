@@ -59,9 +59,15 @@ def _contamination(
         return _result("contamination", allowed, None, False, "the recipe leaves out decontaminate")
     at = names.index("decontaminate")
     step = manifest["steps"][at]
-    changed = any(not later["makes"] and later["stage"] != "tokens" for later in manifest["steps"][at + 1 :])
+    later = [one for one in manifest["steps"][at + 1 :] if not one["makes"]]
+    changed = any(one["stage"] not in ("tokens", "decontaminate") for one in later)
     looked, left = (0, 0) if runs is None else _leaks(shards, runs, changed, step["settings"]["min_overlap"])
-    removed = sum(counts["dropped"].get("contaminated", 0) for counts in step["counts"].values())
+    removed = sum(
+        counts["dropped"].get("contaminated", 0)
+        for one in manifest["steps"]
+        if one["stage"] == "decontaminate"
+        for counts in one["counts"].values()
+    )
     detail = (
         f"{removed} records removed for sharing runs of words with the hold-out or a benchmark; "
         f"{left} of {looked} rows made or changed after that share one"

@@ -11,7 +11,7 @@ from corpusforge.discover import discover, reader_identity
 from corpusforge.errors import UsageError
 from corpusforge.recipe import Recipe, StageUse
 from corpusforge.shards import Shard, sha256_file
-from corpusforge.stage import Survey, find_stage
+from corpusforge.stage import SourceFacts, Survey, find_stage
 from corpusforge.steps import Decided, IngestShard, Step, Store, content_of, decided, ingest_key, stage_identity
 from corpusforge.work import Chain, DecideTask, Link, Task
 from corpusforge.yaml_file import expand_variables
@@ -95,10 +95,23 @@ def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
     for use in recipe.generate:
         steps.append(_step(recipe, use, (before,), facts, False))
         heads.append(use.name)
+    if len(heads) > 1 and (clean := _clean_rows(recipe, tuple(heads[1:]), facts)):
+        steps.append(clean)
+        heads = [before, clean.name]
     tokens = find_stage("tokens")
     settings = tokens.Settings.model_validate({"tokenizer": recipe.tokenizer()})
     steps.append(_step(recipe, StageUse("tokens", tokens, settings, written="tokens"), tuple(heads), facts, False))
     return steps, ["tokens"]
+
+
+def _clean_rows(recipe: Recipe, made: tuple[str, ...], facts: Mapping[str, SourceFacts]) -> Step | None:
+    """Decontamination once more, on the rows that were made: a template beside an answer can repeat what its parent
+    does not. The decisions are those of the first time."""
+    use = next((use for use in recipe.curate if use.stage.name == "decontaminate"), None)
+    if use is None:
+        return None
+    again = _step(recipe, replace(use, name=f"{use.name}-rows"), made, facts, False)
+    return replace(again, surveys=False, decided_by=use.name)
 
 
 def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping[str, Any], open_text: bool) -> Step:
@@ -191,13 +204,15 @@ class Walk:
         inputs = list(self._inputs(step))
         if step.surveys:
             self._survey(step, state, inputs, chains)
+        elif step.decided_by is not None:
+            state.decided = self.states[step.decided_by].decided
         for name, slot in inputs:
             if not step.concerns(slot.source):
                 state.slots.append(slot)
                 continue
             output = step.output_name(slot.name)
             known = slot.shard
-            ready = not step.surveys or state.decided is not None
+            ready = state.decided is not None or not (step.surveys or step.decided_by)
             if known is not None and ready:
                 choice = state.decided or Decided()
                 key = step.apply_key(slot.source, known.sha256, choice.shared_sha, choice.mine_sha.get(slot.name, ""))
@@ -210,7 +225,9 @@ class Walk:
                 chains[(step.name, output)] = Chain((Link(step, "apply", choice),), start=known)
             elif ready and self._consumers(name) == 1 and (name, slot.name) in chains:
                 chain = chains.pop((name, slot.name))
-                chains[(step.name, output)] = replace(chain, links=(*chain.links, Link(step, "apply")))
+                chains[(step.name, output)] = replace(
+                    chain, links=(*chain.links, Link(step, "apply", state.decided or Decided()))
+                )
             certain = ready if known is not None else slot.certain
             state.slots.append(Slot(output, slot.source, None, certain=certain))
         return state

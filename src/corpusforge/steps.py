@@ -37,6 +37,7 @@ class Step:
     """One use of a stage. `identity` holds all that decides its output beside its input; the rest is how.
 
     `settings` are ready for the stage (absolute paths); in `identity` files stand as content hashes.
+    `decided_by` names an earlier step whose decisions hold for this one too, which then surveys nothing itself.
     `open_text` tells that records may still hold personal data, so nothing of their text may be shown.
     """
 
@@ -50,6 +51,7 @@ class Step:
     facts: Mapping[str, SourceFacts]
     sources: tuple[str, ...] | None = None
     surveys: bool = False
+    decided_by: str | None = None
     makes: bool = False
     open_text: bool = False
 

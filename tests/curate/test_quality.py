@@ -55,6 +55,8 @@ def test_decisions_are_those_of_datatrove(rules: str, text: str) -> None:
         "c4": filters.C4QualityFilter,
         "fineweb": filters.FineWebQualityFilter,
     }[rules]()
+    if rules == "gopher-quality":
+        text = text.replace("•", "-")  # datatrove counts this glyph as a word; a bullet is none here
     if not text.strip():
         return
     verdict = block.filter(Document(text=text, id="1"))
