@@ -32,6 +32,10 @@ class _Line:
     out: int = 0
     seconds: float = 0.0
 
+    def told(self) -> bool:
+        """Whether there is something to tell: a step whose first shards held no record has nothing yet."""
+        return bool(self.read or (self.looked and not self.done))
+
     def waits(self) -> int:
         """Shards that are still to be made, as far as is known."""
         return max(0, self.shards - self.reused - self.done)
@@ -70,7 +74,7 @@ class Progress:
         """One thing worth knowing. The steps are behind us by then: their lines are drawn a last time, whole."""
         if self.live and self._drawn and self._plan is not None:
             self._look(self._plan)
-            self._draw([self._step(name, one) for name, one in self._lines.items() if one.done or one.looked])
+            self._draw([self._step(name, one) for name, one in self._lines.items() if one.told()])
             self._drawn = 0
         if not self.quiet:
             say(line)
@@ -82,11 +86,11 @@ class Progress:
             return
         self._told = now
         self._look(plan)
-        lines = [self._step(name, line) for name, line in self._lines.items() if line.done or line.looked]
+        lines = [self._step(name, line) for name, line in self._lines.items() if line.told()]
         if self.live:
             self._draw([*lines, f"  {self._overall(now)}"])
         else:
-            active = next((n for n in reversed(self._lines) if self._lines[n].done), "ingest")
+            active = next((n for n in reversed(self._lines) if self._lines[n].read), "ingest")
             say(f"{self._step(active, self._lines[active])}; {self._overall(now)}")
 
     def _draw(self, lines: list[str]) -> None:
