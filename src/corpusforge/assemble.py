@@ -14,11 +14,9 @@ import pyarrow.parquet as pq
 
 from corpusforge import __version__
 from corpusforge.errors import StepFailed, UsageError
-from corpusforge.gates import evaluate_gates
 from corpusforge.ledger import DROPPED_SCHEMA, QUARANTINE_SCHEMA
 from corpusforge.manifest import FORMAT, Counts, fingerprint, nearest, read_manifest, write_manifest
 from corpusforge.plan import Plan, StepState
-from corpusforge.samples import choose_samples
 from corpusforge.shards import Shard, sha256_file, write_bytes
 from corpusforge.tally import step_counted
 from corpusforge.work import trusted
@@ -109,7 +107,9 @@ def _write(
 ) -> dict[str, Any]:
     from corpusforge.card.write import write_card
     from corpusforge.evaluate.write import build_eval
+    from corpusforge.gates import evaluate_gates
     from corpusforge.mix.write import build_mix
+    from corpusforge.samples import choose_samples
 
     shards = [trusted(shard) for shard in final_shards(plan, states)]
     if not any(shard.rows for shard in shards):

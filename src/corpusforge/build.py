@@ -140,7 +140,7 @@ def _check_ids(state: StepState) -> None:
         shards = [slot.shard for slot in slots if slot.shard is not None]
         if len(shards) < 2:  # within one shard, ingest has seen to it
             continue
-        columns = [pq.read_table(shard.path, columns=["id"])["id"] for shard in shards]
+        columns = [pq.ParquetFile(shard.path).read(columns=["id"])["id"] for shard in shards]
         ids = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
         if len(pc.unique(ids)) != len(ids):
             raise _doubled(source, shards)

@@ -19,7 +19,6 @@ EACH = 20
 EXCERPT = 600
 _WORD = re.compile(r"\w+")
 _LETTERS = "ABCDEFGHIJ"
-_MADE = pa.array(SYNTHETIC, pa.string())
 
 
 def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
@@ -155,8 +154,9 @@ def _redacted(shards: Sequence[Shard], seed: int) -> list[tuple[str, dict[str, A
     for shard in shards:
         with pq.ParquetFile(shard.path) as file:
             for batch in file.iter_batches(columns=["id", "source", "kind", "text", "spans"], batch_size=512):
+                made = pa.array(SYNTHETIC, pa.string())
                 spotted = pc.greater(pc.list_value_length(batch["spans"]), 0)
-                found = batch.filter(pc.and_(spotted, pc.invert(pc.is_in(batch["kind"], value_set=_MADE))))
+                found = batch.filter(pc.and_(spotted, pc.invert(pc.is_in(batch["kind"], value_set=made))))
                 hashes = [(_order(seed, identity), i) for i, identity in enumerate(found["id"].to_pylist())]
                 for order, i in heapq.nsmallest(EACH, hashes):
                     best.append((order, _around(found.slice(i, 1).to_pylist()[0])))
