@@ -12,7 +12,7 @@ import orjson
 from corpusforge.build import Built
 from corpusforge.build import build as run_build
 from corpusforge.plan import Plan, Walk
-from corpusforge.recipe import Run
+from corpusforge.recipe import Run, read_recipe
 
 RECIPE = """\
 name: bare
@@ -114,7 +114,7 @@ class Silent:
 
 def here(folder: Path, builds: str = "builds") -> Built:
     """A build with one worker within the test's own process: its errors are exceptions."""
-    return run_build(folder / "recipes" / "bare.yaml", folder / builds, Silent(), Run(workers=1))
+    return run_build(read_recipe(folder / "recipes" / "bare.yaml"), folder / builds, Silent(), Run(workers=1))
 
 
 def committed(folder: Path) -> set[str]:

@@ -18,7 +18,7 @@ from corpusforge.assemble import assemble, build_id
 from corpusforge.errors import NotConserved, Problem, StepFailed, TooMuchQuarantine, UsageError
 from corpusforge.manifest import Counts
 from corpusforge.plan import Plan, Slot, StepState, Walk, make_plan
-from corpusforge.recipe import Recipe, Run, read_recipe
+from corpusforge.recipe import Recipe, Run
 from corpusforge.run import run_tasks, sweep
 from corpusforge.shards import Shard, disk_failure, write_json
 from corpusforge.tally import step_counts, step_seconds
@@ -50,10 +50,9 @@ class Built:
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
-def build(recipe_path: Path, builds: Path, reporter: Reporter, run: Run | None = None) -> Built:
+def build(recipe: Recipe, builds: Path, reporter: Reporter, run: Run | None = None) -> Built:
     """Build a recipe; what is committed from earlier runs is reused. Raises CorpusforgeError with what went wrong."""
     started = time.perf_counter()
-    recipe = read_recipe(recipe_path)
     settings = run or recipe.spec.run
     plan = make_plan(recipe, builds)
     try:

@@ -99,12 +99,13 @@ def build(
     from corpusforge.progress import Progress
     from corpusforge.recipe import Run, read_recipe
 
-    written = read_recipe(recipe).spec.run
+    found = read_recipe(recipe)
+    written = found.spec.run
     if executor is not None and executor not in ("local", "slurm", "ray"):
         raise UsageError(f"no executor named {executor!r}.", hint="Known: local, slurm, ray.")
     chosen = {"executor": executor or written.executor, "workers": workers or written.workers, "slurm": written.slurm}
     settings = Run.model_validate(chosen)
-    built = run_build(recipe, _builds(builds, recipe), Progress(quiet or as_json), settings)
+    built = run_build(found, _builds(builds, recipe), Progress(quiet or as_json), settings)
     headline = _headline(built.folder, built.manifest)
     headline["seconds"] = round(built.seconds, 2)
     headline["reused"] = built.reused

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from corpusforge.ingest.chat_fields import (
     ChatSettings,
@@ -20,16 +20,9 @@ from corpusforge.ingest.chat_fields import (
 )
 from corpusforge.ingest.fields import as_text, lookup
 from corpusforge.ingest.files import InputFile
-from corpusforge.ingest.reader import ReadContext, Reader, ReaderSettings
+from corpusforge.ingest.reader import ReadContext, Reader, ReaderSettings, Words
 from corpusforge.ingest.rows import Row, read_rows
 from corpusforge.record import Dropped, Message, Quarantined, Record, render, stable_hash
-
-
-def _one_or_many(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
 def _user_and_bot() -> dict[str, Role]:

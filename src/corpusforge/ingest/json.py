@@ -11,8 +11,8 @@ from corpusforge.ingest.document import read_document
 from corpusforge.ingest.encoding import Encodings
 from corpusforge.ingest.files import InputFile
 from corpusforge.ingest.json_scan import BrokenJson, scan
-from corpusforge.ingest.mapping import Mapping, Paths, RowMapper
-from corpusforge.ingest.reader import ReadContext, Reader
+from corpusforge.ingest.mapping import Mapping, RowMapper
+from corpusforge.ingest.reader import ReadContext, Reader, Words
 from corpusforge.record import Quarantined, Record
 
 MAX_JSON_BYTES = 512 * 1024 * 1024
@@ -21,7 +21,7 @@ MAX_JSON_BYTES = 512 * 1024 * 1024
 class JsonSettings(Mapping):
     """Settings of `json`: the mapping, and where the rows lie."""
 
-    records: Paths = Field(
+    records: Words = Field(
         default=("",),
         description="Path of the rows: `data.*`, `*.*.docs.*` (`*` is any key or index), or empty for the document.",
     )

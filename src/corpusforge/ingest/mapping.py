@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import orjson
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from corpusforge.ingest.fields import MISSING, as_text, lookup
 from corpusforge.ingest.html_text import TooDeep, fragment_text
-from corpusforge.ingest.reader import ReadContext, ReaderSettings
+from corpusforge.ingest.reader import ReadContext, ReaderSettings, Words
 from corpusforge.record import Message, Quarantined, Record, Unit, render, stable_hash
 
-
-def _one_or_many(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
-Paths = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
 class Mapping(ReaderSettings):
@@ -30,7 +24,7 @@ class Mapping(ReaderSettings):
     with `answer` or `label`), which becomes a user and an assistant message.
     """
 
-    text: Paths = Field(
+    text: Words = Field(
         default=(), description="Field of the text, or several joined by blank lines; `text` by default."
     )
     title: str = Field(default="", description="Field of the title.")

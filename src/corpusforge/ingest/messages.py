@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from corpusforge.ingest.chat_fields import (
     ChatSettings,
@@ -21,22 +21,16 @@ from corpusforge.ingest.chat_fields import (
 )
 from corpusforge.ingest.fields import lookup
 from corpusforge.ingest.files import InputFile
-from corpusforge.ingest.reader import ReadContext, Reader, ReaderSettings
+from corpusforge.ingest.reader import ReadContext, Reader, ReaderSettings, Words
 from corpusforge.ingest.rows import Row, RowFormat, read_rows
 from corpusforge.record import Message, Quarantined, Record, render, stable_hash
-
-
-def _one_or_many(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
 
 
 class MessagesSettings(ChatSettings):
     """Settings of `messages`."""
 
     format: RowFormat = Field(default="jsonl", description="How the file is written.")
-    records: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
-        default=("*",), description="Paths of the rows in a JSON document; `*` is any key or index."
-    )
+    records: Words = Field(default=("*",), description="Paths of the rows in a JSON document; `*` is any key or index.")
     delimiter: Annotated[str, StringConstraints(max_length=1)] = Field(
         default="", description="The character between columns of CSV (a comma by default) and TSV (a tab)."
     )

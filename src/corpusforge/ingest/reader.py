@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import IO, Any, ClassVar
+from typing import IO, Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from corpusforge.ingest.files import InputFile
 from corpusforge.record import Dropped, Kind, Message, Origin, Quarantined, Record, Unit, record_id
@@ -19,6 +19,14 @@ class ReaderSettings(BaseModel):
     """Base of all reader settings: closed and immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _one_or_many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+# A setting that takes one word or a list of words: paths of fields, actions.
+Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
 @dataclass(frozen=True, slots=True)
