@@ -104,7 +104,7 @@ def make_corpus(folder: Path) -> Path:
 def built(recipe: Path) -> Path:
     """Build in this process; the build's folder."""
     builds = recipe.parents[1] / "builds"
-    return build(recipe, builds, Progress(quiet=True), Run(workers=1)).folder
+    return build(read_recipe(recipe), builds, Progress(quiet=True), Run(workers=1)).folder
 
 
 def planned(recipe: Path) -> Mapping[str, Mapping[str, Any]]:
