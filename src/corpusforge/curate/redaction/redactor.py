@@ -44,10 +44,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A redacted record and the number of findings of each kind, in all its fields."""
+    """A redacted record, the number of findings of each kind in all its fields, and those of each of its parts with
+    offsets in the part as it came in.
+    """
 
     record: Record
     found: Mapping[str, int]
+    parts: tuple[tuple[Finding, ...], ...] = ()
 
 
 class Redactor:
@@ -129,7 +132,7 @@ class Redactor:
         ledger.renumbered(unit.originals() for unit in layout.units)
         made = layout.rebuilt(ledger)
         _checked(made)
-        return Outcome(made, dict(found))
+        return Outcome(made, dict(found), tuple(tuple(part.findings()) for part in layout.parts))
 
     def _people(self, record: Record, layout: Layout, policy: Policy) -> People:
         people = People()

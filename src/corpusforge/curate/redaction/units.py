@@ -12,12 +12,13 @@ from corpusforge.record import Span
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """A value that was taken out: its kind, its key in the record's ledger, and who found it."""
+    """A value that was taken out: its kind, its key in the record's ledger, who found it, and its length."""
 
     kind: str
     key: str
     detector: str
     score: float
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Unit:
                 taken.append((found.kind, value))
                 pieces += [
                     piece[done:start],
-                    Hidden(found.kind, ledger.key(found.kind, value), found.detector, found.score),
+                    Hidden(found.kind, ledger.key(found.kind, value), found.detector, found.score, end - start),
                 ]
                 done = end
             pieces.append(piece[done:])
@@ -94,6 +95,18 @@ class Unit:
         self.pieces = pieces
         self.hidden += len(taken)
         return taken
+
+    def findings(self) -> list[Finding]:
+        """What was taken out, with offsets in the text as it came in."""
+        found: list[Finding] = []
+        at = 0
+        for piece in self.pieces:
+            if isinstance(piece, Hidden):
+                found.append(Finding(piece.kind, at, at + piece.size, piece.detector, piece.score))
+                at += piece.size
+            else:
+                at += len(piece if isinstance(piece, str) else piece.text)
+        return found
 
     def spans(self, ledger: Ledger, offset: int) -> list[Span]:
         """The placeholders' spans, where the text starts at `offset` of the record's text."""
