@@ -13,7 +13,7 @@ from corpusforge.errors import StepFailed, UsageError
 from corpusforge.ingest.files import InputFile
 from corpusforge.ingest.formats import find_reader
 from corpusforge.ingest.reader import ReadContext
-from corpusforge.ledger import Ledger, account, peak_bytes
+from corpusforge.ledger import Ledger, account, forget_peak, peak_bytes
 from corpusforge.manifest import fingerprint
 from corpusforge.record import Dropped, Quarantined
 from corpusforge.shards import (
@@ -93,6 +93,7 @@ def _compare(path: Path, sha256: str, report: Path) -> Path:
 
 
 def _ingest(task: IngestShard, key: str, store: Store) -> Shard:
+    forget_peak()
     started = time.process_time()
     reader = find_reader(task.reader)
     settings = reader.Settings.model_validate(dict(task.settings))
@@ -170,6 +171,7 @@ def _survey(step: Step, shard: Shard, store: Store) -> None:
     key = step.survey_key(shard.source, shard.sha256)
     if store.report(step.name, key) is not None:
         return
+    forget_peak()
     started = time.process_time()
     stage, settings = load_stage(step)
     table = stage.survey(read_records(trusted(shard).path), _context(step, settings, shard, Decided(), store))
@@ -188,6 +190,7 @@ def _survey(step: Step, shard: Shard, store: Store) -> None:
 
 
 def _decide(task: DecideTask, store: Store) -> None:
+    forget_peak()
     started = time.process_time()
     step = task.step
     stage, settings = load_stage(step)
@@ -234,6 +237,7 @@ def _apply(link: Link, shard: Shard, store: Store) -> Shard:
     done = store.report(step.name, key)
     if done is not None:
         return replace(store.shard(step.name, key, done), name=step.output_name(shard.name))
+    forget_peak()
     started = time.process_time()
     stage, settings = load_stage(step)
     ctx = _context(step, settings, shard, decided, store)
