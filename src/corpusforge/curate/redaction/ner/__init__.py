@@ -1,0 +1,59 @@
+"""Finds names and other personal data in free text with a small tagger that is trained here and shipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from corpusforge.curate.redaction.ner.labels import LABELS, kind
+from corpusforge.errors import UsageError
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+__all__ = ["EMBEDDED", "LABELS", "embedded_folder", "kind", "model_card", "pipeline"]
+
+# How a recipe names the shipped model.
+EMBEDDED = "embedded"
+
+
+@lru_cache(maxsize=4)
+def pipeline(name: str | None = None) -> Language:
+    """The spaCy pipeline of that name in this process: None or `embedded` for the shipped one, else an installed
+    package or a folder. Its `doc.ents` carry labels for `kind`. Raises UsageError where there is no such pipeline.
+    """
+    import spacy
+
+    from corpusforge.curate.redaction.ner import component  # noqa: F401 - registers the parts that a folder names
+
+    try:
+        return spacy.load(embedded_folder() if name in (None, EMBEDDED) else str(name))
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(
+            f"the spaCy pipeline {name!r} "
+            + ("is not installed." if isinstance(error, OSError) else f"cannot be loaded ({type(error).__name__})."),
+            where="curate.redact.ner",
+            hint="Install it, give the path of a pipeline, or leave `ner` out: the embedded one is then used.",
+        ) from None
+
+
+def embedded_folder() -> Path:
+    """Where the shipped pipeline lies."""
+    return Path(str(files(__package__) / "model"))
+
+
+def model_card(name: str | None = None) -> Mapping[str, Any] | None:
+    """What is known of a pipeline made here: its data with licences and attribution, and its figures on unseen text.
+
+    None for a pipeline that was made elsewhere.
+    """
+    folder = embedded_folder() if name in (None, EMBEDDED) else Path(str(name))
+    path = folder / "card.json"
+    if not path.is_file():
+        return None
+    made: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return made

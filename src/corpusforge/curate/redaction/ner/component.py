@@ -1,0 +1,161 @@
+"""The name tagger as spaCy parts: a tokenizer that splits as the tagger was trained, and a component that sets ents.
+
+Importing this module registers both, so that `spacy.load` can read a folder which holds them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+from spacy import util
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from corpusforge.curate.redaction.ner.labels import OUTSIDE
+from corpusforge.curate.redaction.ner.network import Network, Weights
+from corpusforge.curate.redaction.ner.words import tokens
+
+FACTORY = "corpusforge_names"
+TOKENIZER = "corpusforge.words.v1"
+# Words per matrix product: larger ones fall out of the processor's cache.
+_WORDS_AT_ONCE = 4096
+
+
+class Words:
+    """A spaCy tokenizer: words, marks and white space. It has nothing to store."""
+
+    def __init__(self, vocab: Any) -> None:
+        self._vocab = vocab
+
+    def __call__(self, text: str) -> Doc:
+        """The text as a Doc that spells it exactly."""
+        words, blanks = tokens(text)
+        return Doc(self._vocab, words=words, spaces=blanks)
+
+    def to_disk(self, path: Path, **_: Any) -> None:
+        """Nothing to write."""
+
+    def from_disk(self, path: Path, **_: Any) -> Words:
+        """Nothing to read."""
+        return self
+
+    def to_bytes(self, **_: Any) -> bytes:
+        """Nothing to write."""
+        return b""
+
+    def from_bytes(self, data: bytes, **_: Any) -> Words:
+        """Nothing to read."""
+        return self
+
+
+def words_tokenizer() -> Callable[[Any], Words]:
+    """Makes the tokenizer for a pipeline."""
+    return lambda nlp: Words(nlp.vocab)
+
+
+util.registry.tokenizers(TOKENIZER, func=words_tokenizer)
+
+
+class NameTagger:
+    """A spaCy component that sets `doc.ents`: runs of words with the same label, without white space at their ends.
+
+    `caution` is subtracted from the score of "nothing personal": more of it finds more and raises more false alarms.
+    """
+
+    def __init__(self, labels: tuple[str, ...] = (OUTSIDE,), caution: int = 0, weights: Weights | None = None) -> None:
+        self.labels = labels
+        self.caution = caution
+        self.weights = weights
+        self._network = Network(weights) if weights is not None else None
+
+    def spans(self, texts: Iterable[list[str]]) -> list[list[tuple[int, int, str]]]:
+        """For each list of words its entities as (first word, word after the last, label)."""
+        if self._network is None:
+            raise ValueError("the name tagger has no weights: load it from a folder")
+        texts = list(texts)
+        found: list[list[tuple[int, int, str]]] = [[] for _ in texts]
+        batch: list[int] = []
+        size = 0
+        for at, words in enumerate(texts):
+            batch.append(at)
+            size += len(words) + 4
+            if size >= _WORDS_AT_ONCE or at == len(texts) - 1:
+                for index, scores in zip(batch, self._network.scores([texts[i] for i in batch]), strict=True):
+                    if len(scores):
+                        scores[:, 0] -= self.caution
+                        found[index] = _runs(scores.argmax(axis=1), texts[index], self.labels)
+                batch, size = [], 0
+        return found
+
+    def __call__(self, doc: Doc) -> Doc:
+        """The Doc with its entities set."""
+        return next(self.pipe([doc]))
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 64, **_: Any) -> Iterator[Doc]:
+        """The Docs in order, tagged together in batches."""
+        rest = iter(stream)
+        while docs := list(islice(rest, batch_size)):
+            for doc, spans in zip(docs, self.spans([token.text for token in doc] for doc in docs), strict=True):
+                doc.set_ents([Span(doc, start, end, label=label) for start, end, label in spans])
+                yield doc
+
+    def to_disk(self, path: Path, **_: Any) -> None:
+        """Writes `weights.npz` (never compressed: the same weights give the same bytes) and `tagger.json`."""
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        if self.weights is not None:
+            np.savez(path / "weights.npz", **{name: getattr(self.weights, name) for name in Weights.__slots__})
+        made = {"labels": list(self.labels), "caution": self.caution}
+        (path / "tagger.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+    def from_disk(self, path: Path, **_: Any) -> NameTagger:
+        """Reads what `to_disk` wrote. Raises OSError where a file is missing, ValueError where it is none of ours."""
+        path = Path(path)
+        told = json.loads((path / "tagger.json").read_text(encoding="utf-8"))
+        with np.load(path / "weights.npz", allow_pickle=False) as stored:
+            weights = Weights(**{name: stored[name] for name in Weights.__slots__})
+        self.__init__(tuple(told["labels"]), int(told["caution"]), weights)  # type: ignore[misc]
+        return self
+
+
+@Language.factory(FACTORY, assigns=["doc.ents"])
+def make_tagger(nlp: Language, name: str) -> NameTagger:
+    """The component without weights; `from_disk` reads them."""
+    return NameTagger()
+
+
+def blank() -> Language:
+    """An English pipeline with our tokenizer and no component."""
+    return spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": TOKENIZER}}})
+
+
+def with_tagger(labels: tuple[str, ...], caution: int, weights: Weights) -> Language:
+    """A pipeline whose only component is a tagger with these weights."""
+    nlp = blank()
+    tagger: Any = nlp.add_pipe(FACTORY)
+    tagger.__init__(labels, caution, weights)
+    return nlp
+
+
+def _runs(numbers: Any, words: list[str], labels: tuple[str, ...]) -> list[tuple[int, int, str]]:
+    """Runs of equal labels other than the first; white space belongs to none unless words stand on both its sides."""
+    if not numbers.any():
+        return []
+    edges = np.flatnonzero(np.diff(numbers)) + 1
+    found = []
+    for start, end in zip([0, *edges.tolist()], [*edges.tolist(), len(words)], strict=True):
+        number = int(numbers[start])
+        low, high = start, end
+        while low < high and not words[low].strip():
+            low += 1
+        while high > low and not words[high - 1].strip():
+            high -= 1
+        if number and low < high:
+            found.append((low, high, labels[number]))
+    return found
