@@ -19,7 +19,7 @@ demo: $(BIN)/.base
 	$(BIN)/corpusforge build recipes/demo.yaml
 
 test: $(BIN)/.dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses=4 --dist loadfile
 
 test-slow: $(BIN)/.dev
 	$(BIN)/python -m pytest -m slow
