@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.curate.language import Language, primary, prose, sample
+from corpusforge.curate.language import Language
+from corpusforge.curate.language_text import primary, prose, sample
 from corpusforge.errors import UsageError
 from corpusforge.record import Dropped, Message, Origin, Record
 from corpusforge.stage import Item, SourceFacts, StageContext
@@ -55,6 +56,25 @@ def test_a_chat_is_judged_by_its_users() -> None:
     """English bots and templates must not make a German conversation English."""
     chat = record("", "chat").with_messages([Message("user", GERMAN), Message("assistant", ENGLISH * 5)])
     assert isinstance(judge(chat)[0], Dropped)
+
+
+def test_a_chat_is_judged_turn_by_turn_and_foreign_bursts_are_counted() -> None:
+    """One long foreign turn neither hides among the others nor takes the conversation with it."""
+    english = [Message("user", f"{ENGLISH} {k}") for k in range(4)]
+    kept, ctx = judge(record("", "chat").with_messages([*english, Message("user", GERMAN), Message("user", "ok")]))
+    assert isinstance(kept, Record)
+    assert kept.language == "en"
+    assert ctx.counts["s"] == {"judged-turns": 5, "foreign-turns": 1, "language-en": 1}
+    near, ctx = judge(record("", "chat").with_messages([*english[:3], Message("user", GERMAN)]))
+    assert isinstance(near, Record)
+    assert [found.record.id for found in ctx.take_near()] == ["s:1"]
+    lost, _ = judge(record("", "chat").with_messages([english[0], Message("user", GERMAN), Message("user", GERMAN)]))
+    assert isinstance(lost, Dropped)
+
+
+def test_a_chat_without_turns_is_kept() -> None:
+    """An empty conversation is another stage's to drop."""
+    assert isinstance(judge(record("", "chat").with_messages([]))[0], Record)
 
 
 @pytest.mark.parametrize("text", ["ok", "find . -name '*.py' -exec grep -l foo {} \\;", "<EMAIL_1> https://a.b/c 1234"])
@@ -145,7 +165,7 @@ def test_folders_of_a_translated_help_centre() -> None:
 
 def test_the_declared_language_counts_when_the_text_alone_is_undecided() -> None:
     """Terse command help of an English source must not go as foreign."""
-    terse = "Dump memory ELF: dump core, list partitions, verbose output, kernel modules, daemon status"
+    terse = "admin total normal local digital manual general central global virtual terminal final status"
     assert isinstance(judge(record(terse), keep=["en"])[0], Dropped)
     assert isinstance(judge(record(terse), declared=("en",))[0], Record)
     assert isinstance(judge(record(GERMAN), declared=("en",))[0], Dropped)

@@ -1,40 +1,35 @@
-"""The language stage: names each record's language offline and drops what the recipe does not keep."""
+"""The language stage: names each record's language offline, a chat's turn by turn, and drops what is not kept."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
 
-from corpusforge.errors import UsageError
+from corpusforge.curate.language_text import glance, primary, turns
 from corpusforge.record import Dropped, Record
 from corpusforge.stage import Item, Stage, StageContext, StageSettings
 
-Scores = list[tuple[str, float]]
-Detector = Callable[[str], Scores]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from corpusforge.curate.language_model import Detector
 
 # Most texts are certain at a glance; only the others pay for the whole sample.
-_GLANCE = 900
+_GLANCE = 360
 _CERTAIN = 0.99
 # A source's declared language is evidence too. Without it 1.3% of short English pages of command help (tldr) and FAQ
 # snippets (dstc9) go as undecided; with it none do, and the conversations in Spanish, German and Portuguese still go.
 _DECLARED_ODDS = 10.0
-# Languages that models tell apart and sources do not.
-_ALIASES = {"yue": "zh", "wuu": "zh", "lzh": "zh", "nb": "no", "nn": "no"}
-
-# What is no language: code, commands, addresses, paths, placeholders of redactions, markup.
-_FENCED = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
-_INDENTED = re.compile(r"^(?: {4,}|\t).*$", re.MULTILINE)
-_MASKED = re.compile(
-    r"`[^`\n]+`|<[A-Z][A-Z_]*_\d+>|</?[a-zA-Z][^<>\n]{0,200}>|(?:https?|ftp)://\S+|www\.\S+|\S+@\S+\.\w+"
-    r"|(?<!\S)[~./][\w.~-]*/\S*|(?<!\S)--?[a-z][\w-]*|\S*[\\{}=$_|]\S*|\d+"
-)
-_LETTERS = re.compile(r"[^\W\d_]+")
-_SPACE = re.compile(r"\s+")
+# A turn of fewer letters has no language of its own (ok, danke, sudo): one in six is named wrongly.
+_TURN_LETTERS = 20
+_BATCH = 128
+# A kept record is worth a look if its score is within this of the threshold.
+_NEAR = 0.15
 
 
 class LanguageSettings(StageSettings):
@@ -55,132 +50,145 @@ class LanguageSettings(StageSettings):
 class Language(Stage):
     """Sets each record's language; drops a record whose probability of being in a kept language is under `min_score`.
 
-    A text with fewer than `min_letters` letters outside code, addresses and placeholders cannot be judged: it is kept
-    with the language its record or source declares. Where the source declares the language, the odds for it are ten
-    times what the text alone gives. Labelled records are dropped only if another language is certain
-    (its probability is over `min_score`, and kept languages together are under 1 - `min_score`).
+    A chat's probability is that of its users' turns, weighted by their letters; turns that are surely in another
+    language are counted (`foreign-turns` of `judged-turns`). A text with fewer than `min_letters` letters outside code,
+    addresses and placeholders cannot be judged: it is kept with the language its record or source declares. Where the
+    source declares the language, the odds for it are ten times what the text alone gives. Labelled records are dropped
+    only if another language is certain (its probability is over `min_score`, and kept languages together are under
+    1 - `min_score`).
     """
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("py3langid", "fasttext-numpy2-wheel")
     file_settings: ClassVar[tuple[str, ...]] = ("model",)
     Settings: ClassVar[type[StageSettings]] = LanguageSettings
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record with its language, or `Dropped` as `language` with the probability it had."""
-        settings: LanguageSettings = ctx.settings
-        detect = _fasttext(settings.model) if settings.model else _py3langid()
-        for record in records:
-            yield _judged(record, settings, detect, ctx)
+        for source, group in groupby(records, key=lambda record: record.source):
+            judge = _judge(source, ctx)
+            while batch := list(islice(group, _BATCH)):
+                yield from judge.items(batch)
 
 
-def _judged(record: Record, settings: LanguageSettings, detect: Detector, ctx: StageContext) -> Item:
-    facts = ctx.sources.get(record.source)
-    declared = tuple(primary(code) for code in facts.languages) if facts else ()
+def _judge(source: str, ctx: StageContext) -> _Judge:
+    from corpusforge.curate.language_fasttext import fasttext_model
+    from corpusforge.curate.language_model import word_model
+
+    settings: LanguageSettings = ctx.settings
+    facts = ctx.sources.get(source)
+    declared = tuple(map(primary, facts.languages)) if facts else ()
     keep = settings.keep or declared or ("en",)
-    text = sample(prose(sample(spoken(record), 3 * settings.sample_chars)), settings.sample_chars)
-    if sum(map(len, _LETTERS.findall(text))) < settings.min_letters:
-        language = primary(record.language) or next((code for code in declared if code in keep), keep[0])
-        if language not in keep:
+    if settings.model:
+        detector: Detector = fasttext_model(settings.model)
+    else:
+        detector = word_model(tuple(sorted({*keep, *declared})))
+    columns = [k for k, code in enumerate(detector.languages) if code in keep]
+    odds = [_DECLARED_ODDS if code in declared else 1.0 for code in detector.languages]
+    return _Judge(ctx, detector, keep, declared, columns, odds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Judges records of one source. `columns` of the detector's languages are kept; `odds` are those declared."""
+
+    ctx: StageContext
+    detector: Detector
+    keep: tuple[str, ...]
+    declared: tuple[str, ...]
+    columns: list[int]
+    odds: list[float]
+
+    def items(self, batch: Sequence[Record]) -> Iterator[Item]:
+        """One item for each record, in order."""
+        import numpy as np
+
+        spoken = [turns(record) for record in batch]
+        chances, letters = self._chances([turn for each in spoken for turn in each])
+        starts = np.zeros(len(batch), np.int64)
+        np.cumsum([len(each) for each in spoken[:-1]], out=starts[1:])
+        # A record without a turn long enough for a language of its own is judged by all of its turns.
+        owner = np.repeat(np.arange(len(batch)), [len(each) for each in spoken])
+        long = letters >= _TURN_LETTERS
+        weights = np.where(long | ~np.logical_or.reduceat(long, starts)[owner], letters, 0)
+        means = np.add.reduceat(chances * weights[:, None], starts, axis=0)
+        means /= np.maximum(1, np.add.reduceat(weights, starts))[:, None]
+        self._count_turns(batch, chances, weights, owner)
+        kept = means[:, self.columns]
+        scores = np.round(np.minimum(1, kept.sum(axis=1)), 4)
+        languages = [self.detector.languages[k] for k in self.columns] or [self.keep[0]]
+        of_kept = kept.argmax(axis=1).tolist() if self.columns else [0] * len(batch)
+        best = means.argmax(axis=1)
+        told = np.add.reduceat(letters, starts) >= self.ctx.settings.min_letters
+        columns = told, scores, best, means[np.arange(len(batch)), best]
+        for record, choice, judged, score, other, chance in zip(
+            batch, of_kept, *(column.tolist() for column in columns), strict=True
+        ):
+            if judged:
+                yield self._told(record, languages[choice], score, self.detector.languages[other], chance)
+            else:
+                yield self._untold(record)
+
+    def _count_turns(
+        self,
+        batch: Sequence[Record],
+        chances: NDArray[np.float64],
+        weights: NDArray[np.int64],
+        owner: NDArray[np.int64],
+    ) -> None:
+        import numpy as np
+
+        chats = np.array([record.messages is not None for record in batch])
+        if not chats.any():
+            return
+        surely = self.ctx.settings.min_score
+        judged = (weights > 0) & chats[owner]
+        foreign = judged & (chances[:, self.columns].sum(axis=1) <= 1 - surely) & (chances.max(axis=1) >= surely)
+        self.ctx.count(batch[0].source, "judged-turns", int(judged.sum()))
+        self.ctx.count(batch[0].source, "foreign-turns", int(foreign.sum()))
+
+    def _chances(self, texts: list[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """For n texts: n x languages probabilities given what the source declares, and the letters that told them."""
+        import numpy as np
+
+        settings: LanguageSettings = self.ctx.settings
+        chances = np.empty((len(texts), len(self.detector.languages)))
+        letters = np.empty(len(texts), np.int64)
+        for start in range(0, len(texts), _BATCH):
+            some = texts[start : start + _BATCH]
+            found, told = self.detector.probabilities([glance(text, _GLANCE) for text in some])
+            doubtful = [k for k in np.flatnonzero(found.max(axis=1) < _CERTAIN).tolist() if len(some[k]) > _GLANCE]
+            if doubtful:
+                found[doubtful], told[doubtful] = self.detector.probabilities(
+                    [glance(some[k], settings.sample_chars) for k in doubtful]
+                )
+            chances[start : start + _BATCH], letters[start : start + _BATCH] = found, told
+        chances *= np.array(self.odds)
+        return chances / chances.sum(axis=1, keepdims=True), letters
+
+    def _untold(self, record: Record) -> Item:
+        settings: LanguageSettings = self.ctx.settings
+        fallback = next((code for code in self.declared if code in self.keep), self.keep[0])
+        language = primary(record.language) or fallback
+        if language not in self.keep:
             return Dropped(record, "language", 0.0, settings.min_score, {"language": language})
-        ctx.count(record.source, "too-short-to-tell")
+        self.ctx.count(record.source, "too-short-to-tell")
         return _in_language(record, language)
-    scores = detect(sample(text, _GLANCE))
-    if scores[0][1] < _CERTAIN and len(text) > _GLANCE:
-        scores = detect(text)
-    best, best_score = scores[0]
-    kept = [(code, score) for code, score in scores if code in keep]
-    score = min(1.0, sum(score for _, score in kept))
-    if set(declared).intersection(code for code, _ in kept[:1]):
-        score = score * _DECLARED_ODDS / (score * _DECLARED_ODDS + 1 - score)
-    sure = score >= settings.min_score
-    if not sure and record.kind == "labelled":
-        sure = best in keep or best_score < settings.min_score or score > 1 - settings.min_score
-    if not sure:
-        return Dropped(record, "language", score, settings.min_score, {"language": best})
-    language = kept[0][0] if kept else keep[0]
-    ctx.count(record.source, f"language-{language}")
-    return _in_language(record, language)
 
-
-@lru_cache(maxsize=4096)
-def primary(code: str) -> str:
-    """A language tag's primary subtag in lower case: `pt_BR` gives `pt`; Chinese and Norwegian count as one each."""
-    subtag = re.split(r"[-_]", code.strip(), maxsplit=1)[0].lower()
-    return _ALIASES.get(subtag, subtag)
-
-
-def spoken(record: Record) -> str:
-    """What decides a record's language: in a chat what the users said, or everybody where they said nothing."""
-    if record.messages is None:
-        return record.text
-    asked = "\n".join(message.content for message in record.messages if message.role == "user")
-    return asked if asked.strip() else "\n".join(record.parts)
-
-
-def prose(text: str) -> str:
-    """The text without code, commands, paths, addresses, numbers, markup and placeholders, on one line."""
-    if "```" in text or "~~~" in text:
-        text = _FENCED.sub(" ", text)
-    without_code = _INDENTED.sub(" ", text)
-    # A text that is indented throughout is verse or a quotation, not code.
-    text = without_code if len(without_code) * 3 > len(text) else text
-    return _SPACE.sub(" ", _MASKED.sub(" ", text)).strip()
-
-
-def sample(text: str, chars: int) -> str:
-    """At most about `chars` characters: the first, the middle and the last third of them, cut at spaces."""
-    if len(text) <= chars:
-        return text
-    third = chars // 3
-    middle = (len(text) - third) // 2
-    return " ".join((text[:third], text[middle : middle + third], text[-third:]))
+    def _told(self, record: Record, language: str, score: float, best: str, chance: float) -> Item:
+        """`language` is the likeliest kept one, `score` that of all kept ones; `best` and `chance` of all languages."""
+        settings: LanguageSettings = self.ctx.settings
+        sure = score >= settings.min_score
+        if not sure and record.kind == "labelled":
+            sure = best in self.keep or chance < settings.min_score or score > 1 - settings.min_score
+        if not sure:
+            return Dropped(record, "language", score, settings.min_score, {"language": best})
+        if score - settings.min_score <= _NEAR:
+            self.ctx.near(record, "language", score, settings.min_score)
+        self.ctx.count(record.source, f"language-{language}")
+        return _in_language(record, language)
 
 
 def _in_language(record: Record, language: str) -> Record:
-    if record.language == language:
-        return record
-    made = record.with_parts(record.parts)
-    made.language = language
-    return made
-
-
-def _merged(scores: Iterable[tuple[str, float]]) -> Scores:
-    merged: dict[str, float] = {}
-    for code, score in scores:
-        merged[code] = merged.get(code, 0.0) + score
-    return sorted(merged.items(), key=lambda item: (-item[1], item[0]))
-
-
-@lru_cache(maxsize=1)
-def _py3langid() -> Detector:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-
-    def detect(text: str) -> Scores:
-        return _merged((primary(code), float(score)) for code, score in identifier.rank(text))
-
-    return detect
-
-
-@lru_cache(maxsize=2)
-def _fasttext(path: str) -> Detector:
-    import fasttext
-
-    if not Path(path).is_file():
-        raise UsageError(f"language model {path} does not exist.", hint="Leave `model` out to use py3langid.")
-    # load_model greets on stderr for historical reasons.
-    fasttext.FastText.eprint = lambda _: None
-    try:
-        model: Any = fasttext.load_model(path)
-    except ValueError as error:
-        raise UsageError(f"{path} is no fastText model.", hint="Use a file such as lid.176.bin or .ftz.") from error
-
-    def detect(text: str) -> Scores:
-        labels, scores = model.predict(text.replace("\n", " "), k=20)
-        codes = (primary(label.removeprefix("__label__")) for label in labels)
-        return _merged((code, min(1.0, float(score))) for code, score in zip(codes, scores, strict=True))
-
-    return detect
+    return record if record.language == language else replace(record, language=language)
