@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from corpusforge.curate.measured import Measured
-from corpusforge.curate.quality_rules import PUBLISHED, RULES, judge
+from corpusforge.curate.quality_thresholds import NEAR, PUBLISHED, RULE_NAMES
 from corpusforge.record import Dropped, Record
 from corpusforge.stage import Item, Stage, StageContext, StageSettings
+
+if TYPE_CHECKING:
+    from corpusforge.curate.quality_rules import Verdict
 
 Preset = Literal["auto", "chat", "docs", "web", "book", "none"]
 
@@ -82,15 +84,15 @@ class QualitySettings(StageSettings):
     @classmethod
     def _known(cls, rules: dict[str, float | None]) -> dict[str, float | None]:
         for name in rules:
-            if name not in RULES:
-                near = difflib.get_close_matches(name, RULES, n=3)
-                hint = f"Did you mean {' or '.join(near)}?" if near else f"The rules are {', '.join(RULES)}."
+            if name not in RULE_NAMES:
+                near = difflib.get_close_matches(name, RULE_NAMES, n=3)
+                hint = f"Did you mean {' or '.join(near)}?" if near else f"The rules are {', '.join(RULE_NAMES)}."
                 raise ValueError(f"there is no quality rule {name!r}. {hint}")
         return rules
 
 
-# A kept record is worth a look if its value is within this share of the threshold.
-_NEAR = 0.1
+# Characters judged together: enough to pay for arrays, few enough to stay in a core's cache.
+_BATCH = 400_000
 
 
 class Quality(Stage):
@@ -102,25 +104,49 @@ class Quality(Stage):
     """
 
     name: ClassVar[str] = "quality"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    libraries: ClassVar[tuple[str, ...]] = ("spacy", "datatrove")
     Settings: ClassVar[type[StageSettings]] = QualitySettings
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record unchanged, or `Dropped` with the first rule that it fails, its value and the threshold."""
+        from corpusforge.curate.quality_rules import judge
+
         settings: QualitySettings = ctx.settings
         overrides = tuple(settings.rules.items())
-        for record in records:
-            thresholds = _thresholds(preset_of(record, settings), overrides, record.language)
-            if not thresholds:
-                yield record
-                continue
-            failed, closest = judge(Measured(said(record)), thresholds)
-            if failed is not None:
-                yield Dropped(record, *failed)
-                continue
-            if closest is not None and abs(closest[1] - closest[2]) <= _NEAR * abs(closest[2]):
-                ctx.near(record, *closest)
-            yield record
+        for batch in in_batches(records, _BATCH):
+            thresholds = [_thresholds(preset_of(record, settings), overrides, record.language) for record in batch]
+            ruled = [number for number, chosen in enumerate(thresholds) if chosen]
+            verdicts = dict(
+                zip(ruled, judge([said(batch[n]) for n in ruled], [thresholds[n] for n in ruled]), strict=True)
+            )
+            for number, record in enumerate(batch):
+                yield _item(record, verdicts.get(number), ctx)
+
+
+def _item(record: Record, verdict: Verdict | None, ctx: StageContext) -> Item:
+    if verdict is None:
+        return record
+    if verdict.failed is not None:
+        return Dropped(record, *verdict.failed)
+    closest = verdict.closest
+    if closest is not None and abs(closest[1] - closest[2]) <= NEAR * abs(closest[2]):
+        ctx.near(record, *closest)
+    return record
+
+
+def in_batches(records: Iterable[Record], characters: int) -> Iterator[list[Record]]:
+    """The records in order, in lists of at least `characters` together; only the last one may be shorter."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.text)
+        if size >= characters:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def preset_of(record: Record, settings: QualitySettings) -> str:

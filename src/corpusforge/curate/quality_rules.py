@@ -1,169 +1,238 @@
 """The quality rules of Gopher, C4 and FineWeb, each a named figure of a text with a published threshold.
 
 Sources: Gopher, arXiv 2112.11446, section A.1 and table A1; C4, arXiv 1910.10683, section 2.2; FineWeb, arXiv
-2406.17557, section 3.6. Where they leave a choice, the filters of datatrove 0.10 are followed, except that words are
-split by one regular expression and not by spaCy, and that no rule edits the text.
+2406.17557, section 3.6. Where they leave a choice, the filters of datatrove 0.10 are followed, down to the words of
+spaCy's English tokenizer, except that no rule edits the text.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
-from corpusforge.curate.measured import Measured, shares_of_repeats
+import numpy as np
 
-STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
-_TERMINAL = (".", "?", "!", "。", "？", "！", "؟", "।", "‼", "⁇", "⁈", "⁉", "．", "｡")
+from corpusforge.curate.c4_lines import C4Lines, count_sentences
+from corpusforge.curate.measured import Floats, Measured, Rows
+from corpusforge.curate.quality_thresholds import NEAR
+from corpusforge.curate.repeats import repeats
+
 _SHORT_LINE = 30
+
+Figure = Callable[[Measured, Rows], Floats]
+Judged = tuple[str, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A figure of a text; a record fails when it is under a `min` or over a `max` threshold.
 
-    `bound` is never below `value` and cheaper: a `max` rule whose bound holds needs no value.
+    `value` gives the figure of some texts of a batch. `bound` is cheaper and never below the value of a `max` rule,
+    never above that of a `min` rule: where it is far enough on the safe side, no value is needed.
     """
 
-    value: Callable[[Measured], float]
+    value: Figure
     side: Literal["min", "max"]
     meaning: str
-    bound: Callable[[Measured], float] | None = None
+    bound: Figure | None = None
 
 
-def _symbols(measured: Measured, *symbols: str) -> float:
-    return sum(map(measured.text.count, symbols)) / measured.n_tokens
+def _symbols(measured: Measured, rows: Rows, *, symbols: tuple[str, ...]) -> Floats:
+    return measured.each(rows, lambda text: sum(map(text.count, symbols))) / measured.tokens[rows]
 
 
-def _starting(measured: Measured, marks: tuple[str, ...]) -> float:
-    return sum(line.lstrip().startswith(marks) for line in measured.all_lines) / len(measured.all_lines)
+def _share_of_lines(measured: Measured, rows: Rows, *, marks: tuple[str, ...], ending: bool) -> Floats:
+    def share(text: str) -> float:
+        lines = text.splitlines() or [""]
+        if ending:
+            return sum(line.rstrip().endswith(marks) for line in lines) / len(lines)
+        return sum(line.lstrip().startswith(marks) for line in lines) / len(lines)
+
+    return measured.each(rows, share)
 
 
-def _ending(measured: Measured, marks: tuple[str, ...]) -> float:
-    return sum(line.rstrip().endswith(marks) for line in measured.all_lines) / len(measured.all_lines)
+def _marks_for_each_line(measured: Measured, rows: Rows, *, marks: tuple[str, ...]) -> Floats:
+    """No more lines can begin or end with a mark than there are marks, and no fewer lines than newlines."""
+    return measured.each(rows, lambda text: sum(map(text.count, marks)) / (text.count("\n") or 1))
 
 
-def _stop_words(measured: Measured) -> float:
-    return sum(word in measured.vocabulary for word in STOP_WORDS)
+def _duplicate_lines(measured: Measured, rows: Rows) -> Floats:
+    return np.array([lines.duplicates for lines in measured.lines(rows)], np.float64)
 
 
-def _terminal_lines(measured: Measured) -> float:
-    return sum(line.endswith(_TERMINAL) for line in measured.lines) / len(measured.lines) if measured.lines else 0.0
+def _duplicate_line_characters(measured: Measured, rows: Rows) -> Floats:
+    return np.array([lines.duplicate_characters for lines in measured.lines(rows)], np.float64)
 
 
-def _short_lines(measured: Measured) -> float:
-    lines = measured.lines
-    return sum(len(line) <= _SHORT_LINE for line in lines) / len(lines) if lines else 1.0
+def _duplicate_paragraphs(measured: Measured, rows: Rows, *, of: int) -> Floats:
+    return np.array([shares[of] for shares in measured.paragraphs(rows)], np.float64)
 
 
-def _repeated_line_characters(measured: Measured) -> float:
-    return shares_of_repeats(measured.lines, (measured.length - measured.text.count("\n")) or 1)[1]
+def _terminal_lines(measured: Measured, rows: Rows) -> Floats:
+    terminal = _terminal_marks()
+
+    def share(lines: Sequence[str]) -> float:
+        return sum(line[-1] in terminal for line in lines) / len(lines) if lines else 0.0
+
+    return np.array([share(lines.said) for lines in measured.lines(rows)], np.float64)
+
+
+def _short_lines(measured: Measured, rows: Rows) -> Floats:
+    def share(lines: Sequence[str]) -> float:
+        return sum(len(line) <= _SHORT_LINE for line in lines) / len(lines) if lines else 1.0
+
+    return np.array([share(lines.said) for lines in measured.lines(rows)], np.float64)
+
+
+def _repeated_line_characters(measured: Measured, rows: Rows) -> Floats:
+    repeated = np.array([lines.said_duplicate_characters for lines in measured.lines(rows)], np.float64)
+    return repeated / np.maximum(measured.each(rows, lambda text: len(text) - text.count("\n")), 1)
+
+
+def _newlines(measured: Measured, rows: Rows) -> Floats:
+    return measured.each(rows, lambda text: text.count("\n")) / measured.tokens[rows]
+
+
+def _c4(measured: Measured, rows: Rows) -> list[C4Lines]:
+    return measured.looked_at(rows, C4Lines)
 
 
 def _top(n: int) -> Rule:
-    def value(measured: Measured) -> float:
-        return measured.top_gram(n)
+    def value(measured: Measured, rows: Rows) -> Floats:
+        return repeats(measured).top(rows, n)
 
-    def bound(measured: Measured) -> float:
-        return measured.top_gram_bound(n)
-
-    return Rule(value, "max", f"share of characters in the most frequent {n}-gram", bound)
+    return Rule(value, "max", f"share of characters in the most frequent {n}-gram")
 
 
 def _repeated(n: int) -> Rule:
-    def value(measured: Measured) -> float:
-        return measured.repeated_grams(n)
+    def value(measured: Measured, rows: Rows) -> Floats:
+        found = repeats(measured)
+        return np.array([found.repeated(row, n) for row in rows.tolist()], np.float64)
 
-    def bound(measured: Measured) -> float:
-        return measured.repeated_fives
+    def bound(measured: Measured, rows: Rows) -> Floats:
+        return repeats(measured).repeated_bounds(rows, n)
 
     return Rule(value, "max", f"share of characters in {n}-grams that occurred before", bound)
 
 
 _ELLIPSES = ("...", "…")
+_BULLETS = ("•", "-")
+_BULLET_LINES = Rule(
+    partial(_share_of_lines, marks=_BULLETS, ending=False),
+    "max",
+    "share of lines that start with a bullet",
+    partial(_marks_for_each_line, marks=_BULLETS),
+)
+_ELLIPSIS_LINES = Rule(
+    partial(_share_of_lines, marks=_ELLIPSES, ending=True),
+    "max",
+    "share of lines that end with an ellipsis",
+    partial(_marks_for_each_line, marks=_ELLIPSES),
+)
 RULES: Mapping[str, Rule] = {
-    "min_words": Rule(lambda m: m.n_words, "min", "words"),
-    "max_words": Rule(lambda m: m.n_words, "max", "words"),
-    "min_mean_word": Rule(lambda m: m.mean_word, "min", "mean characters of a word"),
-    "max_mean_word": Rule(lambda m: m.mean_word, "max", "mean characters of a word"),
-    "max_hashes": Rule(lambda m: _symbols(m, "#"), "max", "# signs for each word"),
-    "max_ellipses": Rule(lambda m: _symbols(m, *_ELLIPSES), "max", "ellipses for each word"),
-    "max_bullet_lines": Rule(partial(_starting, marks=("•", "-")), "max", "share of lines that start with a bullet"),
-    "max_ellipsis_lines": Rule(partial(_ending, marks=_ELLIPSES), "max", "share of lines that end with an ellipsis"),
-    "min_alphabetic": Rule(lambda m: m.alphabetic, "min", "share of words with a letter"),
-    "min_stop_words": Rule(_stop_words, "min", "different English stop words"),
-    "max_duplicate_paragraphs": Rule(lambda m: m.duplicate_paragraphs[0], "max", "share of repeated paragraphs"),
-    "max_duplicate_paragraph_chars": Rule(lambda m: m.duplicate_paragraphs[1], "max", "the same, of characters"),
-    "max_duplicate_lines": Rule(lambda m: m.duplicate_lines[0], "max", "share of repeated lines"),
-    "max_duplicate_line_chars": Rule(lambda m: m.duplicate_lines[1], "max", "the same, of characters"),
+    "min_words": Rule(lambda m, rows: m.words[rows].astype(float), "min", "words"),
+    "max_words": Rule(lambda m, rows: m.words[rows].astype(float), "max", "words"),
+    "min_mean_word": Rule(lambda m, rows: m.mean_word[rows], "min", "mean characters of a word"),
+    "max_mean_word": Rule(lambda m, rows: m.mean_word[rows], "max", "mean characters of a word"),
+    "max_hashes": Rule(partial(_symbols, symbols=("#",)), "max", "# signs for each word"),
+    "max_ellipses": Rule(partial(_symbols, symbols=_ELLIPSES), "max", "ellipses for each word"),
+    "max_bullet_lines": _BULLET_LINES,
+    "max_ellipsis_lines": _ELLIPSIS_LINES,
+    "min_alphabetic": Rule(lambda m, rows: m.alphabetic[rows], "min", "share of words with a letter"),
+    "min_stop_words": Rule(lambda m, rows: m.stop_words[rows].astype(float), "min", "different English stop words"),
+    "max_duplicate_paragraphs": Rule(partial(_duplicate_paragraphs, of=0), "max", "share of repeated paragraphs"),
+    "max_duplicate_paragraph_chars": Rule(partial(_duplicate_paragraphs, of=1), "max", "the same, of characters"),
+    "max_duplicate_lines": Rule(_duplicate_lines, "max", "share of repeated lines"),
+    "max_duplicate_line_chars": Rule(_duplicate_line_characters, "max", "the same, of characters"),
     **{f"max_top_{n}_gram": _top(n) for n in (2, 3, 4)},
     **{f"max_repeated_{n}_grams": _repeated(n) for n in (5, 6, 7, 8, 9, 10)},
-    "max_lorem_ipsum": Rule(lambda m: m.c4[1], "max", "1 where a sentence says lorem ipsum"),
-    "max_curly_brackets": Rule(lambda m: m.c4[2], "max", "1 where a sentence has a {"),
-    "min_sentences": Rule(lambda m: m.c4[0], "min", "sentences in lines that end like one"),
+    "max_lorem_ipsum": Rule(
+        lambda m, rows: np.array([lines.lorem for lines in _c4(m, rows)], float),
+        "max",
+        "1 where a sentence says lorem ipsum",
+    ),
+    "max_curly_brackets": Rule(
+        lambda m, rows: np.array([lines.curly for lines in _c4(m, rows)], float), "max", "1 where a sentence has a {"
+    ),
+    "min_sentences": Rule(
+        lambda m, rows: np.array(count_sentences(_c4(m, rows), m.vocabulary), float),
+        "min",
+        "sentences in lines that end like one",
+        lambda m, rows: np.array([len(lines.kept) for lines in _c4(m, rows)], float),
+    ),
     "min_ending_lines": Rule(_terminal_lines, "min", "share of lines that end with a terminal mark"),
     "max_short_lines": Rule(_short_lines, "max", "share of lines of 30 characters or fewer"),
     "max_repeated_line_chars": Rule(_repeated_line_characters, "max", "share of characters in repeated lines"),
-    "max_newlines": Rule(lambda m: m.text.count("\n") / m.n_tokens, "max", "newlines for each word"),
-}
-
-PUBLISHED: Mapping[str, Mapping[str, float]] = {
-    "gopher-quality": {
-        "min_words": 50,
-        "max_words": 100_000,
-        "min_mean_word": 3,
-        "max_mean_word": 10,
-        "max_hashes": 0.1,
-        "max_ellipses": 0.1,
-        "max_bullet_lines": 0.9,
-        "max_ellipsis_lines": 0.3,
-        "min_alphabetic": 0.8,
-        "min_stop_words": 2,
-    },
-    "gopher-repetition": {
-        "max_duplicate_paragraphs": 0.3,
-        "max_duplicate_paragraph_chars": 0.2,
-        "max_duplicate_lines": 0.3,
-        "max_duplicate_line_chars": 0.2,
-        "max_top_2_gram": 0.2,
-        "max_top_3_gram": 0.18,
-        "max_top_4_gram": 0.16,
-        "max_repeated_5_grams": 0.15,
-        "max_repeated_6_grams": 0.14,
-        "max_repeated_7_grams": 0.13,
-        "max_repeated_8_grams": 0.12,
-        "max_repeated_9_grams": 0.11,
-        "max_repeated_10_grams": 0.10,
-    },
-    "c4": {"max_lorem_ipsum": 0, "max_curly_brackets": 0, "min_sentences": 5},
-    "fineweb": {
-        "min_ending_lines": 0.12,
-        "max_short_lines": 0.67,
-        "max_repeated_line_chars": 0.01,
-        "max_newlines": 0.3,
-    },
+    "max_newlines": Rule(_newlines, "max", "newlines for each word"),
 }
 
 
-Judged = tuple[str, float, float]
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The first rule that a text fails, and the passed rule that it came closest to failing; None where there is none.
 
-
-def judge(measured: Measured, thresholds: Mapping[str, float]) -> tuple[Judged | None, Judged | None]:
-    """The first rule that a text fails, and the passed rule that it came closest to failing, each as
-    (rule, value, threshold); None where it passes all, or where every rule passed by its bound alone.
+    A rule that the text passes by its bound alone is far from its line and does not count as close.
     """
-    closest: Judged | None = None
-    least = math.inf
-    for name, threshold in thresholds.items():
+
+    failed: Judged | None
+    closest: Judged | None
+
+
+def judge(texts: Sequence[str], thresholds: Sequence[Mapping[str, float]]) -> list[Verdict]:
+    """The verdicts on a batch of texts, each by its own thresholds; texts with the same mapping are judged together."""
+    measured = Measured(texts)
+    groups: dict[int, list[int]] = {}
+    for row, mapping in enumerate(thresholds):
+        groups.setdefault(id(mapping), []).append(row)
+    verdicts: list[Verdict] = [Verdict(None, None)] * len(texts)
+    for rows in groups.values():
+        for row, verdict in zip(rows, _judged(measured, np.array(rows), thresholds[rows[0]]), strict=True):
+            verdicts[row] = verdict
+    return verdicts
+
+
+def _judged(measured: Measured, rows: Rows, thresholds: Mapping[str, float]) -> list[Verdict]:
+    names = list(thresholds)
+    failed: dict[int, Judged] = {}
+    least = np.full(len(rows), np.inf)
+    which = np.full(len(rows), -1)
+    closest = np.zeros(len(rows))
+    alive = np.ones(len(rows), np.bool_)
+    for number, (name, threshold) in enumerate(thresholds.items()):
         rule = RULES[name]
-        if rule.bound is not None and rule.side == "max" and rule.bound(measured) <= threshold:
+        at = _in_doubt(rule, measured, rows, np.flatnonzero(alive), threshold)
+        if not len(at):
             continue
-        value = float(rule.value(measured))
-        if value < threshold if rule.side == "min" else value > threshold:
-            return (name, value, threshold), closest
-        away = abs(value - threshold) / max(abs(threshold), 1e-9)
-        if away < least:
-            least, closest = away, (name, value, threshold)
-    return None, closest
+        values = rule.value(measured, rows[at])
+        fails = values < threshold if rule.side == "min" else values > threshold
+        away = np.abs(values - threshold) / max(abs(threshold), 1e-9)
+        closer = ~fails & (away < least[at])
+        least[at[closer]], which[at[closer]], closest[at[closer]] = away[closer], number, values[closer]
+        if fails.any():
+            for k, value in zip(at[fails].tolist(), values[fails].tolist(), strict=True):
+                failed[k] = (name, value, threshold)
+            alive[at[fails]] = False
+    return [
+        Verdict(
+            failed.get(k), None if which[k] < 0 else (names[which[k]], closest[k].item(), thresholds[names[which[k]]])
+        )
+        for k in range(len(rows))
+    ]
+
+
+def _in_doubt(rule: Rule, measured: Measured, rows: Rows, active: Rows, threshold: float) -> Rows:
+    """Those of the active texts that the rule's bound does not clear by more than `NEAR`."""
+    if rule.bound is None or not len(active):
+        return active
+    bounds = rule.bound(measured, rows[active])
+    margin = NEAR * abs(threshold)
+    return active[bounds < threshold + margin] if rule.side == "min" else active[bounds > threshold - margin]
+
+
+@lru_cache(maxsize=1)
+def _terminal_marks() -> frozenset[str]:
+    from datatrove.utils.text import TERMINAL_PUNCTUATION
+
+    return frozenset(TERMINAL_PUNCTUATION)
