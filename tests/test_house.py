@@ -20,7 +20,17 @@ REPOSITORY = Path(__file__).parents[1]
 SOURCE = REPOSITORY / "src" / "corpusforge"
 MODULES = sorted(SOURCE.rglob("*.py"))
 README = (REPOSITORY / "README.md").read_text()
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def commands(group: typer.core.TyperGroup, before: str = "") -> dict[str, typer.core.TyperCommand]:
+    made = {}
+    for name, command in group.commands.items():
+        inner = hasattr(command, "commands")
+        made |= commands(command, f"{before}{name} ") if inner else {f"{before}{name}": command}
+    return made
+
+
+COMMANDS = commands(typer.main.get_command(app))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=[p.relative_to(SOURCE).as_posix() for p in MODULES])
@@ -61,7 +71,7 @@ def readme_lines() -> list[str]:
 @pytest.mark.parametrize("line", readme_lines())
 def test_every_line_of_the_readme_is_a_real_command(line: str) -> None:
     words = shlex.split(line)[1:]
-    command = COMMANDS[words[0]]
+    command = COMMANDS.get(words[0]) or COMMANDS[" ".join(words[:2])]
     known = {option for parameter in command.params for option in parameter.opts}
     for word in words[1:]:
         assert not word.startswith("--") or word in known, word

@@ -21,6 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+fit = typer.Typer(
+    help="Train a model of the project's on your own labels: names.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(fit, name="fit")
 INTERRUPTED = 130
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/demo.yaml.")]
@@ -170,6 +174,26 @@ def schema(
     from corpusforge import commands
 
     commands.schema(write, of)
+
+
+@fit.command("names")
+def fit_names(
+    labelled: Annotated[
+        list[Path],
+        typer.Argument(metavar="LABELLED...", help='JSON Lines: {"text", "spans": [{"start", "end", "label"}]}.'),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The new folder for the pipeline.")],
+    base: Annotated[str, typer.Option("--base", help="embedded, or a folder that this command wrote.")] = "embedded",
+    held_out: Annotated[
+        float, typer.Option("--held-out", min=0.05, max=0.5, help="Share of the conversations to measure on.")
+    ] = 0.2,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, max=50, help="Passes over the text.")] = 4,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the name tagger on your own labelled text, for `ner: DIR` of the stage `redact`."""
+    from corpusforge import commands
+
+    commands.fit_names(labelled, out, base, held_out, epochs, as_json)
 
 
 def main() -> None:

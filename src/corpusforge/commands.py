@@ -323,3 +323,44 @@ def schema(write: bool, of: str) -> None:
         console.data_json(recipe_schema() if of == "recipe" else source_schema())
     else:
         raise UsageError(f"no schema of {of!r}.", hint="Known: recipe, source.")
+
+
+def fit_names(labelled: list[Path], out: Path, base: str, held_out: float, epochs: int, as_json: bool) -> None:
+    """Train the name tagger and print what it masks of the text held out, beside its base."""
+    from corpusforge.curate.redaction.ner.fit import fit_names as fit
+
+    made = fit(labelled, out, base=base, held_out=held_out, epochs=epochs)
+    if as_json:
+        console.data_json(
+            {
+                "out": str(out),
+                "trained": made.trained,
+                "held_out": made.held_out,
+                "base": made.base,
+                "fitted": made.fitted,
+            }
+        )
+        return
+    console.table(
+        ("held out", "label", "n", "before", "after", "95%"),
+        [
+            (
+                figure,
+                label,
+                told["n"],
+                _of(made.base[figure].get(label)),
+                _of(told),
+                f"{told['low']:.3f}-{told['high']:.3f}",
+            )
+            for figure in ("recall", "precision")
+            for label, told in made.fitted[figure].items()
+        ],
+        right=(2, 3, 4, 5),
+    )
+    over = made.fitted["over_masked"]
+    console.say(f"Words masked that are not labelled: {_of(made.base['over_masked'])} before, {_of(over)} after.")
+    console.say(f"Trained on {made.trained} texts, measured on {made.held_out}. Use it with `ner: {out}` in `redact`.")
+
+
+def _of(told: Mapping[str, Any] | None) -> str:
+    return f"{told['share']:.3f}" if told and told["share"] is not None else "-"

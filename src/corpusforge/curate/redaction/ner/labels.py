@@ -6,7 +6,7 @@ from __future__ import annotations
 OUTSIDE = "O"
 LABELS: tuple[str, ...] = (
     OUTSIDE, "PERSON", "LOCATION", "ORGANIZATION", "STREET_ADDRESS", "USERNAME", "EMAIL_ADDRESS", "PHONE_NUMBER",
-    "CREDIT_CARD", "US_SSN", "ACCOUNT_NUMBER", "ORDER_ID", "TICKET_ID", "CUSTOMER_ID", "SECRET", "NRP", "DATE_TIME",
+    "CREDIT_CARD", "US_SSN", "ACCOUNT_NUMBER", "ORDER_ID", "TICKET_ID", "CUSTOMER_ID", "SECRET",
 )  # fmt: skip
 
 # The names that other trained pipelines give to the same things (OntoNotes, WikiNER, CoNLL-2003).
@@ -21,9 +21,10 @@ _ALIASES = {
     "DATE": "DATE_TIME",
     "TIME": "DATE_TIME",
 }
+_KINDS = frozenset({*LABELS[1:], "NRP", "DATE_TIME"})
 
 
 def kind(label: str) -> str | None:
     """Our kind for a pipeline's label; None where it is nothing personal (MONEY, LANGUAGE, ...)."""
     found = _ALIASES.get(label, label)
-    return found if found in LABELS[1:] else None
+    return found if found in _KINDS else None
