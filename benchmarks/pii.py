@@ -138,7 +138,9 @@ def multidogo() -> Iterator[Sample]:
             for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
                 words, labels = (row["utterance"] or "").split(" "), (row["slot-labels"] or "").split(" ")
                 if len(words) == len(labels) and re.fullmatch(r"[\d.]+", row["turnNumber"] or ""):
-                    turns[row["conversationId"]].append((float(row["turnNumber"]), row["utterance"], row["slot-labels"]))
+                    turns[row["conversationId"]].append(
+                        (float(row["turnNumber"]), row["utterance"], row["slot-labels"])
+                    )
         for conversation, rows in sorted(turns.items()):
             if _ner_has_seen(conversation):
                 continue
@@ -214,7 +216,9 @@ def _irc_truth(text: str) -> Iterator[Labelled]:
         for match in form.finditer(text):
             if kind == "IP_ADDRESS" and not _public(match[0]):
                 continue
-            if kind == "IP_ADDRESS" and re.search(r"(?i)(?:version|\bv|kernel|driver|[-_=])\s*$", text[: match.start()]):
+            if kind == "IP_ADDRESS" and re.search(
+                r"(?i)(?:version|\bv|kernel|driver|[-_=])\s*$", text[: match.start()]
+            ):
                 continue
             if kind == "EMAIL_OR_HOST" and _NO_HOST.search(match[0]):
                 continue

@@ -147,6 +147,7 @@ def _policy(record: Record, facts: SourceFacts | None, settings: RedactSettings)
         names=facts is None or bool(facts.personal_data),
         chat=record.kind == "chat" or record.messages is not None,
         keep_reserved=settings.keep_reserved and record.kind in _EXAMPLES,
+        describing=record.kind not in _EXAMPLES,
     )
 
 

@@ -30,7 +30,8 @@ _KEYS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("ACCOUNT_NUMBER", r"account_?(?:id|number|no)|acct(?:_?(?:id|number|no))?|iban"),
         ("CUSTOMER_ID", r"(?:customer|client|member|patient|employee|subscriber)_?(?:id|number|no)"),
         ("STREET_ADDRESS",
-         r"street|street_?address|(?:home|billing|shipping|mailing|postal|delivery)_?address|post_?code|zip(?:_?code)?"),
+         r"street|street_?address|(?:home|billing|shipping|mailing|postal|delivery)_?address|post_?code"
+         r"|zip(?:_?code)?"),
         ("SECRET", r"password|passwd|pwd|secret|api_?key|(?:access|auth|refresh)_?token|pin_?code|cvv"),
     )
 )  # fmt: skip
@@ -40,7 +41,8 @@ _MIN_NUMBER = 10**6
 _MOMENT = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T ][\d:.]{4,15} ?(?:Z|UTC|[+-]\d\d:?\d\d)?)?")
 # What stands in a message's `time`; anything else there is a field that was mapped by mistake.
 _TIME = re.compile(
-    r"(?:[\d\s:.,/()+-]|[TZ]\b|T(?=\d)|(?:[ap]m|utc|gmt|[ecmp][ds]t|[ceaw]e?s?t|[bij]st|mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun"
+    r"(?:[\d\s:.,/()+-]|[TZ]\b|T(?=\d)|(?:[ap]m|utc|gmt|[ecmp][ds]t|[ceaw]e?s?t|[bij]st|mon|tues?|wed(?:nes)?"
+    r"|thu(?:rs)?|fri|sat(?:ur)?|sun"
     r"|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)(?:day)?(?![a-z])){0,48}",
     re.IGNORECASE,
@@ -92,6 +94,10 @@ class Layout:
                 yield self.speakers[place]
             yield part
         yield from self._meta_units
+
+    def is_part(self, unit: Unit) -> bool:
+        """Whether a text is the record's own, not its title or meta."""
+        return id(unit) in self._places
 
     def is_person(self, name: str) -> bool:
         """Whether a speaker's name is a person's: not a role, not a placeholder."""

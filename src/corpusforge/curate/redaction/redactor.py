@@ -5,27 +5,35 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corpusforge.curate.redaction import presidio
 from corpusforge.curate.redaction.accounts import ACCOUNTS
+from corpusforge.curate.redaction.addresses import addressed
 from corpusforge.curate.redaction.asked import LONGEST_ANSWER, answered
 from corpusforge.curate.redaction.contacts import CONTACTS
+from corpusforge.curate.redaction.descriptions import AGES, DATES, DESCRIPTIONS
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed, disjoint
-from corpusforge.curate.redaction.kinds import ENTITIES, PLACEHOLDER, STRUCTURED
+from corpusforge.curate.redaction.kinds import DESCRIBING, ENTITIES, PLACEHOLDER, STRUCTURED
 from corpusforge.curate.redaction.layout import Layout
 from corpusforge.curate.redaction.names import NAME_RULES, SIGN_OFF, named
+from corpusforge.curate.redaction.ner import pipeline
 from corpusforge.curate.redaction.people import Known, People
 from corpusforge.curate.redaction.placeholders import Ledger
+from corpusforge.curate.redaction.proper_nouns import proper_nouns, small_names
 from corpusforge.curate.redaction.reserved import harmless
 from corpusforge.curate.redaction.rules import Rule, cued, matches, run
 from corpusforge.curate.redaction.secrets import PRIVATE_KEY, SECRETS
+from corpusforge.curate.redaction.tagged import tagged
+from corpusforge.curate.redaction.telephones import telephones
 from corpusforge.curate.redaction.units import Unit
 from corpusforge.curate.redaction.windows import windows
 from corpusforge.record import Record
 
 # Windows whose findings are remembered: chats repeat greetings, bot replies and signatures word for word.
 CACHED_WINDOWS = 8192
+# The word for `ner` that reads free text by rules alone.
+NO_NER = "none"
 _DIGIT = re.compile(r"\d")
 # The rules of ours, and those for names, that can find anything in a record.
 Rules = tuple[tuple[Rule, ...], tuple[Rule, ...]]
@@ -34,12 +42,15 @@ Rules = tuple[tuple[Rule, ...], tuple[Rule, ...]]
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a record is read. `names`: beyond what its form tells. `chat`: as a conversation. `keep_reserved`: example
-    values (`bob@example.com`) stay.
+    values (`bob@example.com`) stay. `describing`: also what only describes a person, such as a town or an age. `prose`:
+    not a title or a field of meta, which a name model cannot read.
     """
 
     names: bool
     chat: bool
     keep_reserved: bool
+    describing: bool = True
+    prose: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +80,13 @@ class Redactor:
         allow: Iterable[str] = (),
         phone_regions: tuple[str, ...] = presidio.PHONE_REGIONS,
     ) -> None:
-        self.engine = presidio.engine(ner, phone_regions)
+        self.engine = presidio.engine(None, phone_regions)
         self._min_score = min_score
         self._custom = tuple(Rule(kind, "declared", form, 1.0) for kind, form in sorted((patterns or {}).items()))
         self._wanted = frozenset(entities) | {rule.kind for rule in self._custom}
         self._allow = tuple(sorted({value.casefold() for value in allow if value}))
-        self._rules = (*SECRETS, *ACCOUNTS, *CONTACTS)
+        self._rules = (*SECRETS, *ACCOUNTS, *CONTACTS, *AGES, *DATES, *DESCRIPTIONS)
+        self._pipeline = None if ner == NO_NER else pipeline(ner)
         self._seen: dict[tuple[str, Policy], tuple[Finding, ...]] = {}
 
     def redact(self, record: Record, policy: Policy) -> Outcome:
@@ -117,7 +129,7 @@ class Redactor:
                     layout.question(unit, ledger) if len(text) <= LONGEST_ANSWER else None,
                     people,
                     known,
-                    policy,
+                    policy if layout.is_part(unit) else replace(policy, prose=False),
                 )
                 taken = unit.hide(findings, ledger)
                 if taken:
@@ -157,6 +169,7 @@ class Redactor:
             found += run((SIGN_OFF,), text, text.casefold(), chat=policy.chat, digits=0)
         found += known.mentions(text)
         if policy.names:
+            found += addressed(text, chat=policy.chat)
             found += people.mentions(text)
             if question and (answer := answered(question, text)):
                 found.append(answer)
@@ -177,6 +190,8 @@ class Redactor:
         digits = len(_DIGIT.findall(window))
         found = presidio.recognised(self.engine, window, folded, digits, self._min_score)
         found += run(rules[0], window, folded, chat=policy.chat, digits=digits)
+        if policy.names:
+            found += telephones(window, folded, chat=policy.chat or policy.describing)
         if not policy.names:
             found = [f for f in found if f.kind in STRUCTURED]
         found = [f for f in found if not harmless(window, f, chat=policy.chat, keep_reserved=policy.keep_reserved)]
@@ -184,8 +199,13 @@ class Redactor:
             found += matches(rule, window)
         if policy.names and "PERSON" in self._wanted:
             found += named(window, folded, rules[1], chat=policy.chat)
-            if self.engine.pipeline is not None and window != folded:
-                found += presidio.people(self.engine, window)
+            found += proper_nouns(window, technical=not policy.describing)
+            if policy.chat and policy.prose:
+                found += small_names(window)
+            if self._pipeline is not None and policy.prose:
+                found += tagged(self._pipeline(window), window, chat=policy.chat)
+        if not (policy.names and policy.describing):
+            found = [f for f in found if f.kind not in DESCRIBING]
         return tuple(found)
 
     def _allowed(self, text: str) -> list[tuple[int, int]]:

@@ -1,0 +1,78 @@
+"""What a name model says of a window: its entities as findings, less those that it is often wrong about."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from corpusforge.curate.redaction.addresses import street_word
+from corpusforge.curate.redaction.findings import NER, Finding
+from corpusforge.curate.redaction.ner import kind
+from corpusforge.curate.redaction.presidio import guarded
+from corpusforge.curate.redaction.proper_nouns import safe
+from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, GIVEN, PRODUCTS, world_names
+
+SCORE = 0.7
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+")
+_CODE_BEFORE = frozenset("@#/\\$%_=+.<{[(`|&~^*-:\"'")
+_CODE_AFTER = frozenset("@/\\$%_=+({[`|&~^*")
+_NAMES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "USERNAME"})
+
+
+def tagged(doc: Any, window: str, *, chat: bool) -> list[Finding]:
+    """The findings of a window that a spaCy pipeline has read as `doc`; `chat`: numbers and addresses too.
+
+    Raises RedactionFailed where reading it fails.
+    """
+    found = []
+    small = window == window.lower()
+    with guarded(NER):
+        for entity in doc.ents:
+            name = kind(entity.label_)
+            start, end = entity.start_char, entity.end_char
+            if name is None or not any(c.isalnum() for c in window[start:end]):
+                continue
+            if name in _NAMES:
+                meant = _names(window, start, end, small=small, chat=chat)
+            else:
+                meant = _says(window[start:end], name, chat=chat)
+            if meant:
+                found.append(Finding(name, start, end, NER, SCORE))
+    return found
+
+
+def _names(window: str, start: int, end: int, *, small: bool, chat: bool) -> bool:
+    """Whether a value can be a name: no code, no product, no common words; with a capital where the text has some."""
+    if window[start - 1 : start] and window[start - 1] in _CODE_BEFORE and window[start - 2 : start - 1].isalnum():
+        return False
+    if window[end : end + 1] in _CODE_AFTER or (window[end : end + 1] == "." and window[end + 1 : end + 2].isalnum()):
+        return False
+    words = _WORD.findall(window[start:end])
+    telling = [w for w in words if w.casefold() not in COMMON and w.casefold() not in PRODUCTS and w[0].isalpha()]
+    if not telling:
+        return False
+    if small:
+        return chat or any(not safe(w.casefold()) and w.casefold() in world_names() for w in telling)
+    capital = [w for w in telling if w[0].isupper()]
+    if any(not safe(w.casefold()) for w in capital):
+        return True
+    return len(capital) > 1 or (len(capital) == 1 and any(w in GIVEN or w in AMBIGUOUS for w in capital))
+
+
+def _says(value: str, name: str, *, chat: bool) -> bool:
+    """Whether a value can be a number or an address: outside chats the rules know better than the model."""
+    digits = sum(character.isdigit() for character in value)
+    if name == "STREET_ADDRESS":
+        return chat or (digits > 0 and " " in value) or any(map(street_word, value.split()))
+    if name == "DATE_TIME":
+        return digits > 0
+    if name in ("EMAIL_ADDRESS", "SECRET"):
+        return chat
+    return chat and digits > 2 and not _quantity(value)
+
+
+def _quantity(value: str) -> bool:
+    """Whether a value reads as an amount or a date: `2010`, `1200`, `top 100`, `may 12`."""
+    digits = "".join(character for character in value if character.isdigit())
+    year = len(digits) == 4 and digits[:2] in ("19", "20")
+    return year or digits.endswith("00") or any(w.casefold() in COMMON for w in _WORD.findall(value) if len(w) > 1)
