@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from corpusforge.curate.redaction.context import Surroundings, Tokens, Words
-from corpusforge.curate.redaction.gate import Form, Gate, Searcher, plain_bytes
+from corpusforge.curate.redaction.gate import Form, Gate, Searcher, Views
 from corpusforge.curate.redaction.phones import PhoneSearch
 
 # Matched values whose validation is remembered.
@@ -93,9 +93,7 @@ class FastAnalyzer:
 
     def analyze(self, texts: Sequence[str]) -> list[list[Found]]:
         """The findings of each text, in AnalyzerEngine's order. Raises what a recognizer raises, and TimeoutError."""
-        return [
-            self._one(text, artifacts) for text, artifacts in zip(texts, self._artifacts(texts), strict=True)
-        ]
+        return [self._one(text, artifacts) for text, artifacts in zip(texts, self._artifacts(texts), strict=True)]
 
     def _artifacts(self, texts: Sequence[str]) -> Iterable[Any]:
         if not self._needs_artifacts and (self._boost is None or self._words is not None):
@@ -116,14 +114,14 @@ class FastAnalyzer:
         wanted = sorted({*self._ungated, *(self._owners[place] for place in opened)}) if opened else self._ungated
         if not wanted:
             return []
-        plain = plain_bytes(text) if opened else None
+        views = Views(text)
         found: list[Found] = []
         for place in wanted:
             runner = self._runners[place]
             if runner.takes_results:
                 found += self._called(runner.recognizer, text, artifacts)
             else:
-                found += runner.run(text, plain, opened)
+                found += runner.run(views, opened)
         return found
 
     def _called(self, recognizer: Any, text: str, artifacts: Any) -> Iterator[Found]:
@@ -144,7 +142,8 @@ class FastAnalyzer:
         lowered = ""
         hopeless: dict[int, bool] = {}
         made = []
-        for result in results:
+        for plain in results:
+            result = plain
             cues = self._cues[result.recognizer]
             if not cues or result.boosted:
                 made.append(result)
@@ -174,7 +173,7 @@ def _supported(words: Sequence[str], cues: Sequence[str], whole_words: bool) -> 
 
 
 def without_duplicates(results: Sequence[Found]) -> list[Found]:
-    """As EntityRecognizer.remove_duplicates: no zero scores, nothing inside a result of its type with as high a score."""
+    """As EntityRecognizer.remove_duplicates: no zero scores, nothing in a result of its type with as high a score."""
     if len(results) < 2:
         return [result for result in results if result.score != 0]
     kept: list[Found] = []
@@ -201,7 +200,7 @@ class _Runner:
         self.forms: list[Form] = []
         self.first = 0
 
-    def run(self, text: str, plain: bytes | None, opened: frozenset[int]) -> list[Found]:
+    def run(self, views: Views, opened: frozenset[int]) -> list[Found]:
         raise NotImplementedError
 
 
@@ -237,15 +236,15 @@ class _Patterns(_Runner):
         self._entity = recognizer.supported_entities[0]
         self._verdicts: dict[str, float | None] = {}
 
-    def run(self, text: str, plain: bytes | None, opened: frozenset[int]) -> list[Found]:
+    def run(self, views: Views, opened: frozenset[int]) -> list[Found]:
         found = []
         for n, searcher in enumerate(self._searchers):
             if self.first + n not in opened:
                 continue
-            for start, end in searcher.spans(text, plain):
+            for start, end in searcher.spans(views):
                 score = self._scores[n]
                 if self._judges:
-                    verdict = self._verdict(text[start:end])
+                    verdict = self._verdict(views.text[start:end])
                     score = score if verdict is None else verdict
                 if score > 0:
                     found.append(Found(self._entity, start, end, score, self.place))
@@ -273,9 +272,9 @@ class _Phones(_Runner):
         super().__init__(recognizer, place)
         self._search = PhoneSearch(tuple(recognizer.supported_regions), recognizer.leniency)
 
-    def run(self, text: str, plain: bytes | None, opened: frozenset[int]) -> list[Found]:
+    def run(self, views: Views, opened: frozenset[int]) -> list[Found]:
         entity, score = self.recognizer.supported_entities[0], self.recognizer.SCORE
-        found = [Found(entity, start, end, score, self.place) for start, end in self._search.spans(text)]
+        found = [Found(entity, start, end, score, self.place) for start, end in self._search.spans(views.text)]
         return without_duplicates(found) if len(found) > 1 else found
 
 

@@ -1,4 +1,4 @@
-"""Finds the words around a finding as Presidio's context enhancer does, without looking through the whole text for each."""
+"""Finds the words around a finding as Presidio's context enhancer does, without a search through the whole text."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ class Words:
         else:
             words = [(token.idx + len(token), token.lower_) for token in self._nlp.make_doc(text)]
         tokens = tuple(_Token(end, lemma, self._is_keyword(lemma) and ":" not in lemma) for end, lemma in words)
-        pieces = {
-            piece for _, lemma in words if ":" in lemma and self._is_keyword(lemma) for piece in lemma.split(":")
-        }
+        pieces = {piece for _, lemma in words if ":" in lemma and self._is_keyword(lemma) for piece in lemma.split(":")}
         return _Chunk(tokens, frozenset(piece for piece in pieces if piece and not self._is_keyword(piece)))
 
     def _is_keyword(self, lemma: str) -> bool:

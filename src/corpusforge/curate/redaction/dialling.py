@@ -46,7 +46,8 @@ class Country:
                 return True
             if self.stripped is None:
                 break
-            rests = [shorter for rest in rests if (match := self.stripped.match(rest)) for shorter in self._rests(match)]
+            matches = [match for rest in rests if (match := self.stripped.match(rest))]
+            rests = [rest for match in matches for rest in self._rests(match)]
         return False
 
     def _rests(self, match: re.Match[str]) -> list[str]:
@@ -63,11 +64,11 @@ def country(region: str) -> Country:
     from phonenumbers import PhoneMetadata
     from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
 
-    own = PhoneMetadata.metadata_for_region(region)
+    own: Any = PhoneMetadata.metadata_for_region(region)
     national = abroad = 99
     siblings = [own]
     for code, others in COUNTRY_CODE_TO_REGION_CODE.items():
-        found = [
+        found: list[Any] = [
             PhoneMetadata.metadata_for_nongeo_region(code)
             if other == "001"
             else PhoneMetadata.metadata_for_region(other)

@@ -1,17 +1,20 @@
-"""Tells in one pass over a text which of many patterns can match in it, and finds matches at RE2's speed where it may."""
+"""Tells in one pass over a text which of many patterns can match in it, and finds matches at the speed of RE2."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from corpusforge.curate.redaction.superset import Unsupported, same_on_ascii, superset
 
 # Bytes for the automaton of a set. It is built as texts need it; with too little it would be built again and again.
 _MEMORY = 64 << 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_WORD = re.compile(r"[^ \t\r\n]+")
+_LINE = re.compile(r"[^\r\n]+")
 # RE2's `\s` lacks these.
 _ODD_SPACE = re.compile(r"[\x0b\x1c-\x1f]")
 
@@ -86,14 +89,64 @@ class _Automaton:
         return self.always.union([self._places[place] for place in named if place])
 
 
+class Views:
+    """A text as RE2 may see it: in whole if it is plain ASCII, else with what is not blanked out."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.plain = text.encode() if text.isascii() and not _ODD_SPACE.search(text) else None
+        self._cut: dict[bool, _Parted | None] = {}
+
+    def parted(self, *, by_lines: bool) -> _Parted | None:
+        """The text parted between words (or lines) that are plain and those that are not; None if it is no use."""
+        if by_lines not in self._cut:
+            self._cut[by_lines] = self._part(_LINE if by_lines else _WORD)
+        return self._cut[by_lines]
+
+    def _part(self, piece: re.Pattern[str]) -> _Parted | None:
+        if _ODD_SPACE.search(self.text):
+            return None
+        plain: list[str] = []
+        odd: list[str] = []
+        starts: list[int] = []
+        shifts: list[int] = []
+        done = size = 0
+        for match in piece.finditer(self.text):
+            word = match.group()
+            if not word.isascii():
+                at = match.start()
+                plain += [self.text[done:at], " " * len(word)]
+                odd.append(word)
+                starts.append(size)
+                shifts.append(at - size)
+                size += len(word) + 1
+                done = at + len(word)
+        plain.append(self.text[done:])
+        return _Parted("".join(plain).encode(), "\n".join(odd), starts, shifts)
+
+
+class _Parted(NamedTuple):
+    plain: bytes
+    odd: str
+    starts: list[int]
+    shifts: list[int]
+
+    def back(self, start: int, end: int) -> tuple[int, int]:
+        """A span of `odd` in the text that was parted."""
+        shift = self.shifts[bisect_right(self.starts, start) - 1]
+        return start + shift, end + shift
+
+
 @dataclass(slots=True)
 class Searcher:
-    """One form's matches: with RE2 in plain ASCII text where both engines agree, else with the `regex` module."""
+    """One form's matches: with RE2 in plain ASCII where both engines agree, else with the `regex` module."""
 
     form: Form
     timeout: float
     _slow: Any = field(init=False)
     _quick: Any = field(init=False)
+    _by_lines: bool = field(init=False, default=False)
+    _by_parts: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Compiles the form for both engines."""
@@ -111,33 +164,41 @@ class Searcher:
         options.log_errors = False
         options.max_mem = _MEMORY
         try:
-            self._quick = re2.compile(same_on_ascii(form.pattern, **form.options()).encode(), options)
+            same = same_on_ascii(form.pattern, **form.options())
+            self._quick = re2.compile(same.pattern.encode(), options)
+            self._by_lines = same.crosses_blanks
+            self._by_parts = not same.crosses_lines
         except (Unsupported, re2.error):
             self._quick = None
 
-    def spans(self, text: str, plain: bytes | None) -> list[tuple[int, int]]:
-        """(start, end) of every match that is not empty, as `finditer` of the `regex` module gives them.
+    def spans(self, views: Views) -> list[tuple[int, int]]:
+        """(start, end) of every match that is not empty, as `finditer` of the `regex` module gives them, in any order.
 
-        `plain`: the text as bytes if `plain_bytes` gave any. Raises TimeoutError.
+        Raises TimeoutError.
         """
-        if plain is None or self._quick is None:
-            return list(self._backtracked(text))
+        if self._quick is None:
+            return self._backtracked(views.text)
+        if views.plain is not None:
+            found = self._linear(views.plain)
+        elif not self._by_parts or (parted := views.parted(by_lines=self._by_lines)) is None:
+            found = None
+        else:
+            # No match spans a blank (or line end), and none sees farther: the parts can be searched one by one.
+            found = self._linear(parted.plain)
+            if found is not None and parted.odd:
+                found += [parted.back(start, end) for start, end in self._backtracked(parted.odd)]
+        # The engines go on from an empty match in ways that need not be the same.
+        return self._backtracked(views.text) if found is None else found
+
+    def _linear(self, text: bytes) -> list[tuple[int, int]] | None:
         found = []
-        for match in self._quick.finditer(plain):
+        for match in self._quick.finditer(text):
             span = match.span()
             if span[0] == span[1]:
-                # The engines go on from an empty match in ways that need not be the same.
-                return list(self._backtracked(text))
+                return None
             found.append(span)
         return found
 
-    def _backtracked(self, text: str) -> Iterator[tuple[int, int]]:
-        for match in self._slow.finditer(text, timeout=self.timeout):
-            span = match.span()
-            if span[0] < span[1]:
-                yield span
-
-
-def plain_bytes(text: str) -> bytes | None:
-    """A text as bytes if it is ASCII without the control characters that RE2 and `regex` read in different ways."""
-    return text.encode() if text.isascii() and not _ODD_SPACE.search(text) else None
+    def _backtracked(self, text: str) -> list[tuple[int, int]]:
+        spans = (match.span() for match in self._slow.finditer(text, timeout=self.timeout))
+        return [span for span in spans if span[0] < span[1]]

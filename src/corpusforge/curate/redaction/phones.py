@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from corpusforge.curate.redaction.dialling import Country, country
@@ -42,26 +43,49 @@ class PhoneSearch:
 
     def spans(self, text: str) -> list[Span]:
         """[start, end) of the numbers, region after region, each in the order of the text."""
-        found: list[Span] = []
-        scan = _Scan(text)
-        if scan.candidate(0) is None:
-            return found
-        for region in self.regions:
-            found += self._in_region(scan, region)
-        return found
+        countries = [country(region) if self.leniency >= 1 else None for region in self.regions]
+        fewest = min([min(here.national, here.abroad) if here else 1 for here in countries], default=0)
+        scan = _Scan(text, fewest)
+        if not scan.candidates:
+            return []
+        return [
+            span
+            for region, here in zip(self.regions, countries, strict=True)
+            for span in self._in_region(scan, region, here)
+        ]
 
-    def _in_region(self, scan: _Scan, region: str) -> Iterator[Span]:
-        here = country(region) if self.leniency >= 1 else None
-        at = 0
-        while (candidate := scan.candidate(at)) is not None:
-            match = None
-            if not candidate.is_time and (here is None or candidate.allows(here)):
-                match = self._extracted(candidate, scan.text, region, here)
+    def _in_region(self, scan: _Scan, region: str, here: Country | None) -> Iterator[Span]:
+        candidates = scan.candidates
+        place = 0
+        while place < len(candidates):
+            candidate = candidates[place]
+            place += 1
+            match = self._tried(candidate, scan.text, region, here)
             if match is None:
-                at = candidate.start + len(candidate.text)
+                continue
+            yield match
+            # The search goes on right behind a number, which may be in the middle of its candidate.
+            at = match[1]
+            while at != candidate.end:
+                behind = scan.candidate(at)
+                if behind is None:
+                    return
+                if scan.ends.get(behind.start) == behind.end:
+                    place = bisect_left(candidates, behind.start, key=lambda other: other.start)
+                    break
+                candidate = behind
+                match = self._tried(candidate, scan.text, region, here)
+                at = candidate.end
+                if match is not None:
+                    yield match
+                    at = match[1]
             else:
-                yield match
-                at = match[1]
+                place = bisect_left(candidates, at, key=lambda other: other.start)
+
+    def _tried(self, candidate: _Candidate, text: str, region: str, here: Country | None) -> Span | None:
+        if here is not None and not candidate.allows(here):
+            return None
+        return self._extracted(candidate, text, region, here)
 
     def _extracted(self, candidate: _Candidate, text: str, region: str, here: Country | None) -> Span | None:
         for start, piece, digits in candidate.pieces:
@@ -105,14 +129,14 @@ def _glued(text: str, start: int, piece: str) -> bool:
 class _Candidate:
     """A stretch of text that may be a number, or hold one, whatever the region."""
 
-    def __init__(self, text: str, start: int, form: str) -> None:
+    __slots__ = ("_digits", "_pieces", "end", "start", "text")
+
+    def __init__(self, start: int, form: str) -> None:
         self.start = start
+        self.end = start + len(form)
         self.text = form
-        library = _library()
-        self.is_time = bool(library._SLASH_SEPARATED_DATES.search(form)) or bool(
-            library._TIME_STAMPS.search(form) and library._TIME_STAMPS_SUFFIX.match(text, start + len(form))
-        )
         self._digits = _NOT_DIGIT.sub("", form) if _PLAIN.fullmatch(form) else None
+        self._pieces: list[tuple[int, str, str | None]] | None = None
 
     def allows(self, here: Country) -> bool:
         """Whether a number of a country, or an international one, can be in this."""
@@ -121,9 +145,14 @@ class _Candidate:
             return True
         return len(digits) >= here.abroad and bool(here.prefix.search(digits))
 
-    @cached_property
+    @property
     def pieces(self) -> list[tuple[int, str, str | None]]:
         """The whole, then the parts that the library tries, in its order; digits of those that are plain."""
+        if self._pieces is None:
+            self._pieces = self._cut()
+        return self._pieces
+
+    def _cut(self) -> list[tuple[int, str, str | None]]:
         library = _library()
         found = [(self.start, self.text)]
         for pattern in library._INNER_MATCHES:
@@ -146,22 +175,52 @@ def _trimmed(group: str) -> str:
 
 
 class _Scan:
-    """The candidates of one text, found once for all regions."""
+    """The candidates of one text, found once for all regions, without those that have too few digits for any."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, fewest: int) -> None:
         self.text = text
+        self._fewest = fewest
         self._known: dict[int, _Candidate | None] = {}
+        self.ends: dict[int, int] = {}
+        self.candidates: list[_Candidate] = []
+        library = _library()
+        at = 0
+        while at <= len(text):
+            for match in library._PATTERN.finditer(text, at):
+                start, end = match.span()
+                form = _first_only(match.group())
+                self.ends[start] = start + len(form)
+                if len(form) >= fewest and not self._is_time(start, form):
+                    self.candidates.append(_Candidate(start, form))
+                if start + len(form) < end:
+                    at = start + len(form)
+                    break
+            else:
+                break
+
+    def _is_time(self, start: int, form: str) -> bool:
+        library = _library()
+        return bool(library._SLASH_SEPARATED_DATES.search(form)) or bool(
+            library._TIME_STAMPS.search(form) and library._TIME_STAMPS_SUFFIX.match(self.text, start + len(form))
+        )
 
     def candidate(self, at: int) -> _Candidate | None:
-        """The first candidate at or behind a place."""
-        if at in self._known:
-            return self._known[at]
-        library = _library()
-        match = library._PATTERN.search(self.text, at)
-        made = None
-        if match is not None:
-            form = match.group()
-            second = library._SECOND_NUMBER_START_PATTERN.search(form)
-            made = _Candidate(self.text, match.start(), form[: second.start()] if second else form)
-        self._known[at] = made
-        return made
+        """The first candidate at or behind a place that may be a number, or that the list knows."""
+        if at not in self._known:
+            self._known[at] = self._sought(at)
+        return self._known[at]
+
+    def _sought(self, at: int) -> _Candidate | None:
+        while match := _library()._PATTERN.search(self.text, at):
+            start, form = match.start(), _first_only(match.group())
+            known = self.ends.get(start) == start + len(form)
+            if known or (len(form) >= self._fewest and not self._is_time(start, form)):
+                return _Candidate(start, form)
+            at = start + len(form)
+        return None
+
+
+def _first_only(form: str) -> str:
+    """A candidate up to a second number behind a slash and an `x`."""
+    second = _library()._SECOND_NUMBER_START_PATTERN.search(form)
+    return form[: second.start()] if second else form

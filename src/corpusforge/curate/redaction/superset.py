@@ -1,8 +1,9 @@
-"""Rewrites a regular expression for RE2: into one that matches at least where it does, or the same one without groups."""
+"""Rewrites a regular expression for RE2: into one that matches at least where it does, or into the same one."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 _BEYOND = r"\x{80}-\x{10FFFF}"
 # What each class may match in Unicode text, wide; RE2's own are ASCII.
@@ -19,6 +20,7 @@ _NARROW = {"w": r"\w", "d": r"\d", "s": r"\t\n\x0b\f\r\x1c-\x1f ", "W": r"\W", "
 _FOLDING = "iIkKsS"
 _FOLDED = r"\x{17f}\x{212a}\x{130}\x{131}"
 _EVERYTHING = r"\x00-\x{10FFFF}"
+_WHITE = frozenset(" \t\r\n")
 _SIMPLE_ESCAPES = "ntrfva"
 _QUANTIFIER = re.compile(r"\{(\d*)(?:(,)(\d*))?\}")
 # Counted repeats make an automaton large and, in a pattern that may match too often, add nothing.
@@ -39,12 +41,22 @@ def superset(pattern: str, *, ascii_text: bool, multiline: bool, dotall: bool, i
     return _Rewriting(pattern, exact=False, narrow=ascii_text).flagged(multiline, dotall, ignorecase)
 
 
-def same_on_ascii(pattern: str, *, multiline: bool, dotall: bool, ignorecase: bool) -> str:
-    """The pattern without capturing groups in RE2's syntax: the same matches in ASCII text without control characters.
+class OnAscii(NamedTuple):
+    """A pattern for RE2 with the same matches in ASCII text without control characters."""
+
+    pattern: str
+    crosses_blanks: bool
+    crosses_lines: bool
+
+
+def same_on_ascii(pattern: str, *, multiline: bool, dotall: bool, ignorecase: bool) -> OnAscii:
+    """The pattern without capturing groups in RE2's syntax, and whether a match may hold a blank, tab or line end.
 
     Raises Unsupported for look-arounds, back-references and all else that RE2 lacks or reads in another way.
     """
-    return _Rewriting(pattern, exact=True, narrow=True).flagged(multiline, dotall, ignorecase)
+    rewriting = _Rewriting(pattern, exact=True, narrow=True)
+    made = rewriting.flagged(multiline, dotall, ignorecase)
+    return OnAscii(made, bool(rewriting.white), bool(rewriting.white & set("\r\n")))
 
 
 class _Rewriting:
@@ -61,6 +73,8 @@ class _Rewriting:
         self._at = 0
         self._out: list[str] = []
         self._case = False
+        # White space that a match may hold. A pattern with anchors may see line ends that it does not hold.
+        self.white: set[str] = set()
 
     def flagged(self, multiline: bool, dotall: bool, ignorecase: bool) -> str:
         """The rewritten pattern with its flags in front."""
@@ -99,6 +113,7 @@ class _Rewriting:
                 self._literal(character)
 
     def _anchor(self, character: str) -> None:
+        self.white |= _WHITE
         if self._multiline or (character == "^" and not self._exact):
             self._out.append(character)
         elif self._exact:
@@ -108,6 +123,7 @@ class _Rewriting:
         if self._exact and not character.isascii():
             raise Unsupported("beyond ASCII")
         if character.isascii() and (self._narrow or character not in _FOLDING):
+            self.white |= _WHITE if character == "." else _WHITE & {character}
             self._out.append(character)
         elif character.isascii():
             self._out.append(f"[{character}{_FOLDED}]")
@@ -127,18 +143,21 @@ class _Rewriting:
         if character in "bBAZz":
             self._zero_width("\\" + character)
         elif character in _WIDE:
+            self.white |= _WHITE if character in "sWD" else set()
             self._out.append(f"[{self._classes[character]}]")
         elif character in "pP":
             self._out.append(f"[{self._property(character)}]")
         elif character == "x":
             self._literal_escape(int(self._take(2), 16))
         elif character in _SIMPLE_ESCAPES:
+            self.white |= _WHITE
             self._out.append("\\" + character)
         elif character in "123456789" and not self._exact and not self._peek().isdigit():
             self._again(int(character))
         elif character.isalnum():
             raise Unsupported(character)
         elif character.isascii():
+            self.white |= _WHITE & {character}
             self._out.append("\\" + character)
         else:
             self._literal(character)
@@ -155,6 +174,7 @@ class _Rewriting:
         if code > 0x7F or chr(code) in _FOLDING:
             self._literal(chr(code))
         else:
+            self.white |= _WHITE & {chr(code)}
             self._out.append(rf"\x{code:02x}")
 
     def _property(self, sign: str) -> str:
@@ -187,12 +207,19 @@ class _Rewriting:
             members.append(member)
             wide = wide or folds
         self._at += 1
+        if self._exact:
+            self._see("".join(members), negated)
         if negated:
             if not any(members):
                 raise Unsupported("empty class")
             self._out.append("[^" + "".join(members) + "]")
         else:
             self._out.append("[" + "".join(members) + (_FOLDED if wide and not self._narrow else "") + "]")
+
+    def _see(self, members: str, negated: bool) -> None:
+        # Rewritten exactly, a class reads the same here.
+        inside = re.compile(f"[{'^' * negated}{members}]")
+        self.white |= {character for character in _WHITE if inside.match(character)}
 
     def _member(self, character: str, negated: bool) -> tuple[str, bool]:
         """A member in RE2's syntax and whether it may fold to a letter beyond ASCII; what a negated class shuts out
