@@ -192,7 +192,7 @@ def test_source_without_personal_data_keeps_its_names_but_not_its_secrets() -> N
 
 
 def test_card_can_say_that_no_name_model_ran() -> None:
-    assert run(record("Hello there"))[1] == {"no-ner": 1}
+    assert run(record("Hello there"), ner="none")[1] == {"no-ner": 1, "no-ner:unknown": 1}
 
 
 def test_settings_choose_kinds_own_patterns_and_what_stays() -> None:

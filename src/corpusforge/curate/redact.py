@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator
 
 from corpusforge.curate.redaction.kinds import CUSTOM_KIND, ENTITIES, Entity
+from corpusforge.curate.redaction.ner import EMBEDDED, NO_NER, embedded_folder
 from corpusforge.errors import CorpusforgeError
 from corpusforge.manifest import fingerprint, library_version
 from corpusforge.record import Dropped, Quarantined, Record
@@ -31,10 +32,11 @@ class RedactSettings(StageSettings):
     style: Literal["placeholder"] = Field(
         default="placeholder", description="`<EMAIL_1>`: typed, the same number for the same value within a record."
     )
-    ner: str | None = Field(
-        default=None,
+    ner: str = Field(
+        default=EMBEDDED,
         min_length=1,
-        description="An installed spaCy pipeline (name or path) that finds names in free text; without it rules do.",
+        description="What finds names in free text beside the rules: embedded (the shipped tagger, for English), an "
+        "installed spaCy pipeline, a folder such as `corpusforge fit names` writes, or none.",
     )
     min_score: float = Field(default=0.4, ge=0, le=1, description="Findings below this score stay in the text.")
     patterns: dict[str, str] = Field(
@@ -84,8 +86,9 @@ class RedactSettings(StageSettings):
 class Redact(Stage):
     """Puts placeholders in place of personal data. Fails closed: what cannot be analysed is quarantined.
 
-    Counts per source: `found:<KIND>`, `no-ner` (records whose free text no name model saw), `structured-only` (records
-    of a source that declares no personal data: only what its form gives away was looked for).
+    Counts per source: `found:<KIND>`, `no-ner` (records whose free text no name model saw) and `no-ner:<language>`
+    (those of a language), `structured-only` (records of a source that declares no personal data: only what its form
+    gives away was looked for).
     """
 
     name = "redact"
@@ -95,10 +98,10 @@ class Redact(Stage):
 
     @classmethod
     def also_identity(cls, settings: RedactSettings) -> Mapping[str, str]:
-        """The named pipeline: its version where it is a package, its files where it is a folder."""
-        if settings.ner is None:
+        """The pipeline: its version where it is a package, its files where it is a folder or the shipped one."""
+        if settings.ner == NO_NER:
             return {}
-        folder = Path(settings.ner)
+        folder = embedded_folder() if settings.ner == EMBEDDED else Path(settings.ner)
         if not folder.is_dir():
             return {"ner": f"{settings.ner} {library_version(settings.ner)}"}
         files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -125,8 +128,10 @@ class Redact(Stage):
             ctx.count(record.source, f"found:{kind}", n)
         if not policy.names:
             ctx.count(record.source, "structured-only")
-        elif settings.ner is None:
+        elif not policy.ner:
             ctx.count(record.source, "no-ner")
+            for language in _languages(record, ctx.sources.get(record.source)) or ("unknown",):
+                ctx.count(record.source, f"no-ner:{language}")
         rate = 1000 * sum(outcome.found.values()) / max(len(record.text), 1)
         if settings.drop_above is not None and rate > settings.drop_above:
             return Dropped(outcome.record, "too-much-personal-data", rate, settings.drop_above)
@@ -140,6 +145,7 @@ def _reason(error: Exception) -> str:
 
 
 def _policy(record: Record, facts: SourceFacts | None, settings: RedactSettings) -> Policy:
+    from corpusforge.curate.redaction.ner import knows
     from corpusforge.curate.redaction.redactor import Policy
 
     # An unknown source is read as if it held everything.
@@ -148,7 +154,15 @@ def _policy(record: Record, facts: SourceFacts | None, settings: RedactSettings)
         chat=record.kind == "chat" or record.messages is not None,
         keep_reserved=settings.keep_reserved and record.kind in _EXAMPLES,
         describing=record.kind not in _EXAMPLES,
+        ner=settings.ner != NO_NER and knows(settings.ner, _languages(record, facts)),
     )
+
+
+def _languages(record: Record, facts: SourceFacts | None) -> tuple[str, ...]:
+    """The record's language where one is told, else those that its source declares."""
+    if record.language:
+        return (record.language,)
+    return facts.languages if facts is not None else ()
 
 
 @lru_cache(maxsize=4)

@@ -17,7 +17,7 @@ from corpusforge.curate.redaction.findings import Finding, RedactionFailed, disj
 from corpusforge.curate.redaction.kinds import DESCRIBING, ENTITIES, PLACEHOLDER, STRUCTURED
 from corpusforge.curate.redaction.layout import Layout
 from corpusforge.curate.redaction.names import NAME_RULES, SIGN_OFF, named
-from corpusforge.curate.redaction.ner import pipeline
+from corpusforge.curate.redaction.ner import NO_NER, pipeline
 from corpusforge.curate.redaction.people import Known, People
 from corpusforge.curate.redaction.placeholders import Ledger
 from corpusforge.curate.redaction.proper_nouns import proper_nouns, small_names
@@ -32,8 +32,6 @@ from corpusforge.record import Record
 
 # Windows whose findings are remembered: chats repeat greetings, bot replies and signatures word for word.
 CACHED_WINDOWS = 8192
-# The word for `ner` that reads free text by rules alone.
-NO_NER = "none"
 _DIGIT = re.compile(r"\d")
 # The rules of ours, and those for names, that can find anything in a record.
 Rules = tuple[tuple[Rule, ...], tuple[Rule, ...]]
@@ -43,7 +41,7 @@ Rules = tuple[tuple[Rule, ...], tuple[Rule, ...]]
 class Policy:
     """How a record is read. `names`: beyond what its form tells. `chat`: as a conversation. `keep_reserved`: example
     values (`bob@example.com`) stay. `describing`: also what only describes a person, such as a town or an age. `prose`:
-    not a title or a field of meta, which a name model cannot read.
+    not a title or a field of meta, which a name model cannot read. `ner`: in a language that the name model knows.
     """
 
     names: bool
@@ -51,6 +49,7 @@ class Policy:
     keep_reserved: bool
     describing: bool = True
     prose: bool = True
+    ner: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ class Redactor:
             found += proper_nouns(window, technical=not policy.describing)
             if policy.chat and policy.prose:
                 found += small_names(window)
-            if self._pipeline is not None and policy.prose:
+            if self._pipeline is not None and policy.prose and policy.ner:
                 found += tagged(self._pipeline(window), window, chat=policy.chat)
         if not (policy.names and policy.describing):
             found = [f for f in found if f.kind not in DESCRIBING]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,23 +15,28 @@ from corpusforge.errors import UsageError
 if TYPE_CHECKING:
     from spacy.language import Language
 
-__all__ = ["EMBEDDED", "LABELS", "embedded_folder", "kind", "model_card", "pipeline"]
+__all__ = ["EMBEDDED", "LABELS", "NO_NER", "embedded_folder", "kind", "knows", "model_card", "pipeline"]
 
-# How a recipe names the shipped model.
+# How a recipe names the shipped model, and how it asks for none.
 EMBEDDED = "embedded"
+NO_NER = "none"
 
 
-@lru_cache(maxsize=4)
 def pipeline(name: str | None = None) -> Language:
     """The spaCy pipeline of that name in this process: None or `embedded` for the shipped one, else an installed
     package or a folder. Its `doc.ents` carry labels for `kind`. Raises UsageError where there is no such pipeline.
     """
+    return _loaded(name or EMBEDDED)
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: str) -> Language:
     import spacy
 
     from corpusforge.curate.redaction.ner import component  # noqa: F401 - registers the parts that a folder names
 
     try:
-        return spacy.load(embedded_folder() if name in (None, EMBEDDED) else str(name))
+        return spacy.load(embedded_folder() if name == EMBEDDED else name)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(
             f"the spaCy pipeline {name!r} "
@@ -39,6 +44,15 @@ def pipeline(name: str | None = None) -> Language:
             where="curate.redact.ner",
             hint="Install it, give the path of a pipeline, or leave `ner` out: the embedded one is then used.",
         ) from None
+
+
+def knows(name: str | None, languages: Iterable[str]) -> bool:
+    """Whether the pipeline was made for one of these languages (ISO 639-1, a region may follow); none told is English.
+
+    Multi-language pipelines (`xx`) know all. Raises UsageError where there is no such pipeline.
+    """
+    made_for = pipeline(name).lang
+    return made_for == "xx" or made_for in {language.split("-")[0].casefold() for language in (*languages,) or ("en",)}
 
 
 def embedded_folder() -> Path:

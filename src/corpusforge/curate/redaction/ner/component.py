@@ -23,6 +23,7 @@ from corpusforge.curate.redaction.ner.words import tokens
 
 FACTORY = "corpusforge_names"
 TOKENIZER = "corpusforge.words.v1"
+_WORDS = "corpusforge_words"
 # Words per matrix product: larger ones fall out of the processor's cache.
 _WORDS_AT_ONCE = 4096
 
@@ -36,7 +37,8 @@ class Words:
     def __call__(self, text: str) -> Doc:
         """The text as a Doc that spells it exactly."""
         words, blanks = tokens(text)
-        return Doc(self._vocab, words=words, spaces=blanks)
+        # Asking spaCy for each word's text again takes longer than tagging.
+        return Doc(self._vocab, words=words, spaces=blanks, user_data={_WORDS: words})
 
     def to_disk(self, path: Path, **_: Any) -> None:
         """Nothing to write."""
@@ -101,7 +103,7 @@ class NameTagger:
         """The Docs in order, tagged together in batches."""
         rest = iter(stream)
         while docs := list(islice(rest, batch_size)):
-            for doc, spans in zip(docs, self.spans([token.text for token in doc] for doc in docs), strict=True):
+            for doc, spans in zip(docs, self.spans(map(_words_of, docs)), strict=True):
                 doc.set_ents([Span(doc, start, end, label=label) for start, end, label in spans])
                 yield doc
 
@@ -141,6 +143,11 @@ def with_tagger(labels: tuple[str, ...], caution: int, weights: Weights) -> Lang
     tagger: Any = nlp.add_pipe(FACTORY)
     tagger.__init__(labels, caution, weights)
     return nlp
+
+
+def _words_of(doc: Doc) -> list[str]:
+    words: list[str] | None = doc.user_data.pop(_WORDS, None)
+    return [token.text for token in doc] if words is None else words
 
 
 def _runs(numbers: Any, words: list[str], labels: tuple[str, ...]) -> list[tuple[int, int, str]]:
