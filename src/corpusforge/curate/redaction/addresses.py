@@ -112,10 +112,11 @@ def addressed(text: str, *, chat: bool) -> Iterator[Finding]:
                 done = _tail(text, end)
                 yield Finding("STREET_ADDRESS", match.start(), done, "street-lines", 0.7)
         for match in forms["street-first"].finditer(text, timeout=TIMEOUT):
-            words = match["w"].split(" ")
+            words = match["w"].split()
             start = match.start("w")
             while len(words) > 1 and not street_word(words[0]) and words[0].casefold() in _STOPS | COMMON:
-                start += len(words.pop(0)) + 1
+                start += len(words.pop(0))
+                start = text.index(words[0], start)
             if any(map(street_word, words)) and len(words[0]) > 1 and not _sentence(words):
                 yield Finding("STREET_ADDRESS", start, _tail(text, match.end()), "street-first", 0.6)
         for name in ("military", "lone-unit", "unit-inside", "po-box", "corner", "cued-street"):
@@ -133,7 +134,7 @@ def _sentence(words: list[str]) -> bool:
 
 def _street_end(text: str, match: Any, *, chat: bool) -> int:
     """Where the street of a candidate ends; 0 if it is none."""
-    words: list[str] = match["w"].split(" ")
+    words: list[str] = match["w"].split()
     small = words[0][0].islower() and words[0].casefold() not in _PARTS and not street_word(words[0])
     place = next((n for n, word in enumerate(words) if street_word(word)), -1)
     if small and not _small_street(text, words, place, chat=chat):
@@ -151,7 +152,9 @@ def _street_end(text: str, match: Any, *, chat: bool) -> int:
         size -= 1
     if not size:
         return 0
-    end: int = match.start("w") + len(" ".join(words[:size]))
+    end: int = match.start("w")
+    for word in words[:size]:
+        end = text.index(word, end) + len(word)
     whole = size == len(words)
     number = whole and match["m"] is not None
     if number:
