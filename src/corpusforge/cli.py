@@ -22,7 +22,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 fit = typer.Typer(
-    help="Train a model of the project's on your own labels: names.", no_args_is_help=True, rich_markup_mode=None
+    help="Train a model of the project's on your own labels: names, quality.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(fit, name="fit")
 INTERRUPTED = 130
@@ -194,6 +196,21 @@ def fit_names(
     from corpusforge import commands
 
     commands.fit_names(labelled, out, base, held_out, epochs, as_json)
+
+
+@fit.command("quality")
+def fit_quality(
+    labelled: Annotated[
+        list[Path],
+        typer.Argument(metavar="LABELLED...", help='JSON Lines: {"text", "label"}, labels keep or drop.'),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file for the model.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Train the quality model on texts labelled keep or drop, for `model: FILE` of the stage `quality`."""
+    from corpusforge import fit as fitting
+
+    fitting.fit_quality(labelled, out, as_json)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -79,6 +79,9 @@ class QualitySettings(StageSettings):
         default_factory=dict, description="Thresholds that replace or add to the preset's; null switches a rule off."
     )
     book_chars: int = Field(100_000, ge=1, description="Public text at least this long is judged as a book by auto.")
+    model: str | None = Field(None, description="Path of a model trained by `corpusforge fit quality`.")
+    min_model_score: float = Field(0.4, ge=0, le=1, description="Least probability of being kept that the model gives.")
+    model_for: tuple[Preset, ...] = Field(("web",), description="Presets whose records the model judges too.")
 
     @field_validator("rules")
     @classmethod
@@ -100,38 +103,59 @@ class Quality(Stage):
 
     auto means: chats `chat`, articles and docs `docs`, public text `web` or (from `book_chars` on) `book`, labelled and
     synthetic records `none`. A chat is judged by what was said, without the speakers' names. Rules on words are left
-    out for languages without spaces, the one on English stop words for every language but English.
+    out for languages without spaces, the one on English stop words for every language but English. Where a trained
+    model is named, records of `model_for` that pass the rules are dropped as `model` under `min_model_score`.
     """
 
     name: ClassVar[str] = "quality"
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("spacy", "datatrove")
+    file_settings: ClassVar[tuple[str, ...]] = ("model",)
     Settings: ClassVar[type[StageSettings]] = QualitySettings
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
-        """Each record unchanged, or `Dropped` with the first rule that it fails, its value and the threshold."""
+        """Each record unchanged, or `Dropped` with the first rule, or the model, that it fails, and its threshold."""
         from corpusforge.curate.quality_rules import judge
 
         settings: QualitySettings = ctx.settings
         overrides = tuple(settings.rules.items())
         for batch in in_batches(records, _BATCH):
-            thresholds = [_thresholds(preset_of(record, settings), overrides, record.language) for record in batch]
+            presets = [preset_of(record, settings) for record in batch]
+            thresholds = [
+                _thresholds(preset, overrides, record.language) for preset, record in zip(presets, batch, strict=True)
+            ]
             ruled = [number for number, chosen in enumerate(thresholds) if chosen]
             verdicts = dict(
                 zip(ruled, judge([said(batch[n]) for n in ruled], [thresholds[n] for n in ruled]), strict=True)
             )
+            failed = {number for number, verdict in verdicts.items() if verdict.failed is not None}
+            asked = [n for n, preset in enumerate(presets) if preset in settings.model_for and n not in failed]
+            scores = dict(zip(asked, _model_scores([batch[n] for n in asked], settings), strict=False))
             for number, record in enumerate(batch):
-                yield _item(record, verdicts.get(number), ctx)
+                yield _item(record, verdicts.get(number), scores.get(number), ctx)
 
 
-def _item(record: Record, verdict: Verdict | None, ctx: StageContext) -> Item:
-    if verdict is None:
-        return record
-    if verdict.failed is not None:
+def _model_scores(records: Sequence[Record], settings: QualitySettings) -> list[float]:
+    """Each record's probability of being kept; nothing where no model is named."""
+    if settings.model is None:
+        return []
+    from corpusforge.curate.quality_model import loaded
+
+    scores: list[float] = loaded(settings.model).scores([said(record) for record in records]).tolist()
+    return scores
+
+
+def _item(record: Record, verdict: Verdict | None, score: float | None, ctx: StageContext) -> Item:
+    if verdict is not None and verdict.failed is not None:
         return Dropped(record, *verdict.failed)
-    closest = verdict.closest
+    least = ctx.settings.min_model_score
+    if score is not None and score < least:
+        return Dropped(record, "model", score, least)
+    closest = verdict.closest if verdict is not None else None
     if closest is not None and abs(closest[1] - closest[2]) <= NEAR * abs(closest[2]):
         ctx.near(record, *closest)
+    if score is not None and score - least <= NEAR:
+        ctx.near(record, "model", score, least)
     return record
 
 
