@@ -44,7 +44,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model, its out-of-fold figures, and what was read. `scores` are out of fold, one for each label."""
+    """A model, its out-of-fold figures, and what was read. `scores` are out of fold: rounds x labels."""
 
     model: QualityModel
     labels: Ints
@@ -58,7 +58,7 @@ class Fitted:
     def at(self, threshold: float) -> tuple[float, float]:
         """Shares that a threshold keeps: of the texts labelled keep, and of those labelled drop."""
         kept = self.scores >= threshold
-        return float(kept[self.labels == 1].mean()), float(kept[self.labels == 0].mean())
+        return float(kept[:, self.labels == 1].mean()), float(kept[:, self.labels == 0].mean())
 
 
 def fit_quality(paths: Iterable[Path]) -> Fitted:
@@ -87,7 +87,7 @@ def fit_quality(paths: Iterable[Path]) -> Fitted:
     low, high = interval(scores, labelled.labels)
     strength = _strength(labelled, np.arange(len(labelled)))
     model = _trained(labelled, np.arange(len(labelled)), strength)
-    return Fitted(model, labelled.labels, scores, auc(scores, labelled.labels), low, high, strength, len(both))
+    return Fitted(model, labelled.labels, scores, mean_auc(scores, labelled.labels), low, high, strength, len(both))
 
 
 def _read(paths: Iterable[Path]) -> Iterator[tuple[str, int]]:
@@ -130,8 +130,8 @@ def folds(labelled: Labelled, rows: Ints, n: int, salt: str) -> Ints:
 
 
 def cross_validated(labelled: Labelled) -> Floats:
-    """Out-of-fold log odds, the mean of the rounds; nothing of a text's own fold is in what scores it."""
-    total = np.zeros(len(labelled))
+    """Out-of-fold probabilities, rounds x texts; nothing of a text's own fold is in what scores it."""
+    scores = np.zeros((_ROUNDS, len(labelled)))
     everyone = np.arange(len(labelled))
     for turn in range(_ROUNDS):
         fold = folds(labelled, everyone, _FOLDS, f"round {turn}")
@@ -141,11 +141,7 @@ def cross_validated(labelled: Labelled) -> Floats:
             columns = np.column_stack(
                 (labelled.figures[test], word_scores([labelled.found[row] for row in test], model.places))
             )
-            p = np.clip(
-                chances(standard(columns, model.centre, model.spread), model.weights, model.bias), 1e-6, 1 - 1e-6
-            )
-            total[test] += np.log(p / (1 - p))
-    scores: Floats = 1 / (1 + np.exp(-total / _ROUNDS))
+            scores[turn, test] = chances(standard(columns, model.centre, model.spread), model.weights, model.bias)
     return scores
 
 
@@ -229,13 +225,18 @@ def auc(scores: Floats, labels: Ints) -> float:
     return float((ranks[labels == 1].sum() - keep * (keep + 1) / 2) / (keep * drop))
 
 
+def mean_auc(scores: Floats, labels: Ints) -> float:
+    """The mean of the rounds' `auc`: what one model is worth, not the mean of several."""
+    return float(np.mean([auc(row, labels) for row in scores]))
+
+
 def interval(scores: Floats, labels: Ints) -> tuple[float, float]:
-    """The 95% bootstrap interval of `auc`, both labels drawn with their own number."""
+    """The 95% bootstrap interval of `mean_auc`, both labels drawn with their own number."""
     draw = np.random.Generator(np.random.PCG64(17))
     keep, drop = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
     found = []
     for _ in range(_DRAWS):
         rows = np.concatenate((draw.choice(keep, len(keep)), draw.choice(drop, len(drop))))
-        found.append(auc(scores[rows], labels[rows]))
+        found.append(mean_auc(scores[:, rows], labels[rows]))
     low, high = np.quantile(found, (0.025, 0.975))
     return float(low), float(high)
