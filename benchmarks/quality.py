@@ -3,10 +3,10 @@
     python benchmarks/quality.py
 
 Data: $CORPUSFORGE_DATA/quality-dclm-human, 238 web pages with a human majority label. The model's scores are out of
-fold (3 times 10 stratified folds by content, penalty and word weights chosen within each training part); a rule's figure
-needs no training, and the better of its two directions counts. The difference to the best rule has a paired bootstrap
-interval over pages. fastText is trained with 12 threads, as its wheel must be, so its figure varies from run to run.
-The presets' drops are counted as [of pages labelled keep, of those labelled drop]. The last line is JSON.
+fold (3 times 10 stratified folds by content, penalty and word weights chosen within each training part); a rule's
+figure needs no training, and the better of its two directions counts. The difference to the best rule has a paired
+bootstrap interval over pages. fastText is trained with 12 threads, as its wheel must be, so its figure varies from run
+to run. The presets' drops are counted as [of pages labelled keep, of those labelled drop]. The last line is JSON.
 """
 
 from __future__ import annotations
