@@ -22,6 +22,8 @@ from corpusforge.tally import step_counted
 from corpusforge.work import trusted
 
 Say = Callable[[str], None]
+# Measures what leaks through the recipe's pipeline; None where nothing is to be measured.
+Audited = Callable[[], dict[str, Any] | None]
 
 
 def final_shards(plan: Plan, states: Mapping[str, StepState]) -> list[Shard]:
@@ -47,7 +49,12 @@ def build_id(plan: Plan, states: Mapping[str, StepState]) -> str:
 
 
 def assemble(
-    plan: Plan, states: Mapping[str, StepState], counts: Mapping[str, Mapping[str, Counts]], folder: Path, say: Say
+    plan: Plan,
+    states: Mapping[str, StepState],
+    counts: Mapping[str, Mapping[str, Counts]],
+    folder: Path,
+    say: Say,
+    audited: Audited,
 ) -> tuple[dict[str, Any], bool]:
     """Write the build into `folder` unless it is there whole; its manifest, and whether it was there.
 
@@ -61,7 +68,7 @@ def assemble(
     work = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     work.mkdir(parents=True)
     try:
-        manifest = _write(plan, states, counts, work, folder.name, say)
+        manifest = _write(plan, states, counts, work, folder.name, say, audited)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(work, folder)
@@ -104,6 +111,7 @@ def _write(
     work: Path,
     build: str,
     say: Say,
+    audited: Audited,
 ) -> dict[str, Any]:
     from corpusforge.card.write import write_card
     from corpusforge.evaluate.write import build_eval
@@ -137,6 +145,8 @@ def _write(
         "lineage": lineage,
         **choose_samples(shards, plan.recipe.spec.seed),
     }
+    if (audit := audited()) is not None:
+        manifest["audit"] = audit
     decided = next((s.decided for s in states.values() if s.step and s.step.stage == "decontaminate"), None)
     runs = None if decided is None else decided.shared
     manifest["gates"] = evaluate_gates(plan.recipe.spec.gates, manifest, shards, runs)
@@ -169,8 +179,7 @@ def check_sides(shards: Sequence[Shard]) -> dict[str, int]:
 
 def _resolved(plan: Plan) -> dict[str, Any]:
     spec = plan.recipe.spec.model_dump(mode="json", exclude={"run"})
-    gates = plan.recipe.spec.gates
-    spec["gates"] = {name: float(getattr(gates, name)) for name in type(gates).model_fields}
+    spec["gates"] = plan.recipe.spec.gates.shown()
     spec["tokenizer"] = Path(plan.recipe.spec.tokenizer).name
     return spec
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpusforge.assemble import assemble, build_id
+from corpusforge.assemble import assemble, build_id, final_shards
 from corpusforge.errors import NotConserved, Problem, StepFailed, TooMuchQuarantine, UsageError
 from corpusforge.manifest import Counts
 from corpusforge.plan import Plan, Slot, StepState, Walk, make_plan
@@ -62,7 +62,9 @@ def build(recipe: Recipe, builds: Path, reporter: Reporter, run: Run | None = No
             states = walk.states
             counts = check_counts(plan, states)
             folder = plan.root / build_id(plan, states)
-            manifest, reused = assemble(plan, states, counts, folder, reporter.said)
+            manifest, reused = assemble(
+                plan, states, counts, folder, reporter.said, lambda: _audited(plan, states, reporter)
+            )
             seconds = time.perf_counter() - started
             timings = step_seconds(states)
             record = {"build": folder.name, "seconds": round(seconds, 2), "steps": timings, "reused": reused}
@@ -72,6 +74,51 @@ def build(recipe: Recipe, builds: Path, reporter: Reporter, run: Run | None = No
             raise failure from None
         raise
     return Built(folder, manifest, reused, seconds, timings)
+
+
+def _audited(plan: Plan, states: Mapping[str, StepState], reporter: Reporter) -> dict[str, Any] | None:
+    """The leak audit of a build at the recipe's own rate; None where nothing redacts or the recipe leaves it out."""
+    wanted = plan.recipe.spec.audit
+    if not wanted.canaries or not redacts(plan.recipe):
+        return None
+    from corpusforge.audit.measure import measure
+    from corpusforge.audit.second_look import second_look
+
+    reporter.said(f"planting {wanted.canaries} invented values and looking for them")
+    found = measure(plan, states, build, wanted.canaries, wanted.rate)
+    return {**found, "second_look": second_look(final_shards(plan, states), plan.recipe.spec.seed)}
+
+
+def redacts(recipe: Recipe) -> bool:
+    """Whether the recipe takes personal data out at all."""
+    return any(use.stage.name == "redact" for use in recipe.curate)
+
+
+def audit_build(
+    recipe: Recipe, builds: Path, wanted: str, canaries: int, rate: float, sample: int, reporter: Reporter
+) -> dict[str, Any]:
+    """The leak audit of a finished build, with more canaries than it had itself. Writes `audits/` beside the build.
+
+    `wanted` is the build's id. Raises UsageError where the recipe, its sources or this version are no longer what the
+    build was made from: the audit runs the pipeline that there is, and must speak of the build that it names.
+    """
+    from corpusforge.audit.measure import measure
+    from corpusforge.audit.second_look import second_look
+
+    if not redacts(recipe):
+        raise UsageError("leaves out redact: there is nothing to audit.", where=shown_path(recipe.path))
+    plan, walk = make_recipe_plan(recipe, builds)
+    missing = [name for name, state in walk.states.items() if state.missing]
+    now = None if missing else build_id(plan, walk.states)
+    if now != wanted:
+        what = f"build {wanted} was made from another state of {shown_path(recipe.path)} or its sources."
+        raise UsageError(what, where=wanted, hint=f"Run corpusforge build {shown_path(recipe.path)}, then audit that.")
+    with _alone(plan.root):
+        sweep(plan.root)
+        reporter.said(f"planting {canaries} invented values and looking for them")
+        found = measure(plan, walk.states, build, canaries, rate)
+    looked = second_look(final_shards(plan, walk.states), recipe.spec.seed, sample)
+    return {"recipe": recipe.name, "build": wanted, **found, "second_look": looked}
 
 
 @contextmanager

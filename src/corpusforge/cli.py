@@ -150,6 +150,28 @@ def approve(
     commands.approve(build, builds, cards, reviewer, yes, waive or [])
 
 
+@app.command()
+def audit(
+    build: BuildArgument,
+    builds: BuildsOption = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option("--recipe", metavar="RECIPE", help="The build's recipe, where its name is not enough."),
+    ] = None,
+    canaries: Annotated[
+        int | None, typer.Option("--canaries", min=1, max=20_000, help="Values planted; by default one of each form.")
+    ] = None,
+    rate: Annotated[float, typer.Option("--rate", min=0.01, max=4, help="Values planted in one record.")] = 1.0,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Records for the second detector.")] = 300,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Plant invented personal data, run the build's pipeline over it, and look for it in everything written."""
+    from corpusforge import commands
+
+    commands.audit(build, builds, recipe, canaries, rate, sample, as_json, quiet)
+
+
 @app.command("ls")
 def list_(
     what: Annotated[

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge import console
-from corpusforge.errors import NeedsApproval, UsageError
+from corpusforge.errors import GateFailed, NeedsApproval, UsageError
 
 
 def init(folder: Path) -> None:
@@ -294,6 +294,39 @@ def approve(
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     path = sign(folder, _cards(cards, folder), reviewer=who, date=date, answers=answers, waivers=waivers)
     console.data(f"approved: {path}")
+
+
+def audit(
+    name: str,
+    builds: Path | None,
+    recipe: Path | None,
+    canaries: int | None,
+    rate: float,
+    sample: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Audit a build's pipeline. Raises GateFailed, after everything was said, where too much leaked."""
+    from corpusforge.audit import telling
+    from corpusforge.audit.battery import battery
+    from corpusforge.build import audit_build
+    from corpusforge.progress import Progress
+    from corpusforge.recipe import find_recipe, read_recipe
+
+    folder = find_build(name, builds)
+    found = read_recipe(recipe or find_recipe(folder))
+    n = len(battery()) if canaries is None else canaries
+    result = audit_build(found, folder.parent.parent, folder.name, n, rate, sample, Progress(quiet or as_json))
+    if as_json:
+        console.data_json(result)
+    else:
+        console.data(f"{result['recipe']}, build {result['build']}: {telling.headline(result)}\n")
+        for columns, rows, right in telling.tables(result):
+            console.table(columns, rows, right=right, skip_empty=True)
+        for line in telling.remarks(result):
+            console.data(line)
+    if (worse := telling.broken(result, found.spec.gates.canary_leak)) is not None:
+        raise GateFailed(worse, where=found.name, hint=telling.REMEDY)
 
 
 def list_(what: str, builds: Path | None, as_json: bool) -> None:

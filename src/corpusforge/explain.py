@@ -224,9 +224,8 @@ def _lost_files(plan: Plan, ingest: Mapping[str, Any]) -> list[str]:
 
 def _mix(plan: Plan, walk: Walk, last: Mapping[str, Any], running: Sequence[str]) -> dict[str, Any]:
     """The row of what comes after the steps: mix, hold-out, card. It is done as a whole, or there already."""
-    gates = plan.recipe.spec.gates
     spec = plan.recipe.spec.model_dump(mode="json")
-    spec["gates"] = {name: float(getattr(gates, name)) for name in type(gates).model_fields}
+    spec["gates"] = plan.recipe.spec.gates.shown()
     row = {"step": "mix", "state": "run", "shards": 1, "run": 1, "maybe": 0, "records": None, "seconds": None}
     if running:
         state = {"state": "maybe", "run": 0, "maybe": 1}
@@ -238,7 +237,7 @@ def _mix(plan: Plan, walk: Walk, last: Mapping[str, Any], running: Sequence[str]
     if not last:
         return {**row, "why": "never built"}
     then = last["recipe"]
-    moved = [key for key in ("mix", "seed", "gates", "about", "sources") if spec[key] != then.get(key)]
+    moved = [key for key in ("mix", "seed", "gates", "audit", "about", "sources") if spec[key] != then.get(key)]
     if "mix" in moved:
         return {**row, "why": "; ".join(_tree_changes(then["mix"], spec["mix"], "mix")) or "mix changed"}
     return {**row, "why": f"{_some(moved)} changed" if moved else "its input changes"}

@@ -20,12 +20,15 @@ def evaluate_gates(
 
     `runs` is the table of word runs that decontamination decided must not be trained on.
     """
-    return [
+    results = [
         _personal_data(float(gates.personal_data), manifest, shards),
         _contamination(gates.contamination, manifest, shards, runs),
         _mix_error(float(gates.mix_error), manifest),
         _grounded(float(gates.grounded), manifest),
     ]
+    if gates.canary_leak is not None:
+        results.append(_canary_leak(float(gates.canary_leak), manifest))
+    return results
 
 
 def _result(
@@ -108,3 +111,17 @@ def _grounded(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
     share = proven / rows
     detail = f"{proven} of {rows} synthetic rows have evidence that lies within their parent's text"
     return _result("grounded", allowed, round(share, 6), share >= allowed, detail, checked=rows, found=proven)
+
+
+def _canary_leak(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the leak audit found again of the structured data that it planted."""
+    audit = manifest.get("audit")
+    if audit is None:
+        return _result("canary_leak", allowed, None, False, "no leak audit ran: no redact, or audit.canaries is 0")
+    gated = audit["gated"]
+    tested, leaked = gated["masked"] + gated["leaked"], gated["leaked"]
+    if tested == 0:
+        return _result("canary_leak", allowed, None, False, "no planted value reached the end of the pipeline")
+    share = leaked / tested
+    detail = f"{leaked} of {tested} planted structured values were found again; {gated['not_tested']} were not tested"
+    return _result("canary_leak", allowed, round(share, 6), share <= allowed, detail, checked=tested, found=leaked)

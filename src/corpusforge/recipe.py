@@ -62,6 +62,23 @@ class Gates(Closed):
     grounded: Share = Field(
         default=Fraction(95, 100), description="Least share of synthetic rows proven by their evidence."
     )
+    canary_leak: Share | None = Field(
+        default=None,
+        description="Largest share of planted structured data (e-mail, card, IBAN, keys and the like) that is found "
+        "again; without it the leak audit is told, not judged.",
+    )
+
+    def shown(self) -> dict[str, float | None]:
+        """The gates as plain numbers, in the order of this model."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: None if value is None else float(value) for name, value in values.items()}
+
+
+class Audit(Closed):
+    """The leak audit of every build: invented personal data, planted into copies and looked for in all that follows."""
+
+    canaries: int = Field(default=60, ge=0, le=20_000, description="Values planted; 0 leaves the audit out.")
+    rate: float = Field(default=1.0, gt=0, le=4, description="Values planted in one record of the sample.")
 
 
 class Run(Closed):
@@ -95,6 +112,7 @@ class RecipeFile(Closed):
     generate: dict[str, Any] = Field(default_factory=dict)
     mix: dict[str, Any]
     gates: Gates = Gates()
+    audit: Audit = Audit()
     run: Run = Run()
 
 
@@ -141,6 +159,18 @@ def nearest_workspace(path: Path) -> Path | None:
 def find_workspace(recipe: Path) -> Path:
     """The nearest folder above the recipe that holds `sources/`; else the recipe's own folder."""
     return nearest_workspace(recipe.parent) or recipe.resolve().parent
+
+
+def find_recipe(build: Path) -> Path:
+    """The recipe that a build's folder is named after, in the workspace around it. Raises UsageError if none is."""
+    name = build.resolve().parent.name
+    workspace = nearest_workspace(build)
+    if workspace is not None:
+        declared = re.compile(rf"^name:\s*['\"]?{re.escape(name)}['\"]?\s*(?:#|$)", re.MULTILINE)
+        for path in (workspace / "recipes" / f"{name}.yaml", *sorted(workspace.glob("recipes/**/*.yaml"))):
+            if path.is_file() and declared.search(path.read_text("utf-8")):
+                return path
+    raise UsageError(f"no recipe named {name!r} lies around this build.", where=str(build), hint="Give --recipe.")
 
 
 def read_recipe(path: Path) -> Recipe:

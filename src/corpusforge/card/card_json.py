@@ -12,6 +12,7 @@ from corpusforge.card.funnel import Funnel, make_funnel
 from corpusforge.card.leakage import Leakage, make_leakage
 from corpusforge.card.mixture import Blend, make_mixture
 from corpusforge.card.people import People, make_people
+from corpusforge.card.planted import PlantedSection, make_planted
 from corpusforge.card.rights import Rights, make_rights, rights_blockers
 from corpusforge.card.section import Section
 from corpusforge.card.sentences import About, make_about
@@ -72,6 +73,7 @@ class Card(Section):
     mixture: tuple[Blend, ...]
     funnel: Funnel
     people: People
+    planted: PlantedSection | None = None
     synthetic: Synthetic | None
     leakage: Leakage
     rights: Rights
@@ -99,6 +101,7 @@ def make_card(facts: Facts, previous: Card | None = None) -> Card:
         mixture=make_mixture(facts),
         funnel=make_funnel(facts),
         people=make_people(facts),
+        planted=make_planted(facts),
         synthetic=make_synthetic(facts),
         leakage=make_leakage(facts),
         rights=rights,

@@ -173,7 +173,29 @@ def _people(card: Card) -> str:
     ]
     for source, kinds in people.expected_unfound.items():
         lines.append(f"Expected in {cell(source)} but never found: {', '.join(kinds)}.\n")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_planted(card)])
+
+
+def _planted(card: Card) -> list[str]:
+    planted = card.planted
+    if planted is None:
+        return ["**No leak audit ran:** the recipe leaves it out.\n"]
+    rows = [
+        (r.name, *map(count, (r.planted, r.masked, r.leaked, r.not_tested)), r.recall, r.interval or "–")
+        for r in (*planted.groups, *planted.kinds)
+    ]
+    head = ("planted", "values", "masked", "leaked", "not tested", "recall", "95% interval")
+    lines = [f"### Leak audit\n\n{cell(planted.headline)}\n", table(head, rows, "-rrrrrr")]
+    if planted.leaks:
+        found = [(leak.form, leak.value, leak.place) for leak in planted.leaks]
+        lines.append(table(("leaked form", "invented value", "such as"), found))
+        lines += (
+            [f"{count(planted.more_leaks)} more are in the manifest or not listed.\n"] if planted.more_leaks else []
+        )
+    lines.append("".join(f"- {cell(note)}\n" for note in planted.notes))
+    lines.append("Second detector, over finished records:\n")
+    lines.append("".join(f"- {cell(s.kind)}: {cell(s.sentence)}\n" for s in planted.suspects))
+    return lines
 
 
 def _synthetic(card: Card) -> str:

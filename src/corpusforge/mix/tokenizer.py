@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from corpusforge.errors import UsageError
 
@@ -31,15 +32,9 @@ def tokenizer_files(tokenizer: str | Path) -> tuple[Path, ...]:
     raise UsageError("there is no tokenizer here.", where=str(path), hint=_HINT)
 
 
-@lru_cache(maxsize=4)
-def load_counter(tokenizer: str) -> Count:
-    """A function from texts to their numbers of tokens, special tokens not counted.
-
-    Raises UsageError if the tokenizer is not there or cannot be read.
-    """
+def load_tokenizer(tokenizer: str) -> Any:
+    """The `tokenizers.Tokenizer` at a path. Raises UsageError if it is not there or cannot be read."""
     files = tokenizer_files(tokenizer)
-    if not files:
-        return _count_bytes
     # Workers already use every core; threads below them would only fight. Set before the library first asks.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false" if multiprocessing.parent_process() else "true")
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -56,6 +51,18 @@ def load_counter(tokenizer: str) -> Count:
         raise UsageError("the tokenizer cannot be read.", where=str(files[0]), hint=_HINT) from error
     loaded.no_truncation()
     loaded.no_padding()
+    return loaded
+
+
+@lru_cache(maxsize=4)
+def load_counter(tokenizer: str) -> Count:
+    """A function from texts to their numbers of tokens, special tokens not counted.
+
+    Raises UsageError if the tokenizer is not there or cannot be read.
+    """
+    if tokenizer == "bytes":
+        return _count_bytes
+    loaded = load_tokenizer(tokenizer)
 
     def count(texts: Sequence[str]) -> list[int]:
         return [len(encoding) for encoding in loaded.encode_batch_fast(list(texts), add_special_tokens=False)]

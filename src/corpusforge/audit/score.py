@@ -1,0 +1,108 @@
+"""Counts what became of every canary, with intervals that say how much the number of canaries can prove."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from corpusforge.audit.canary import Canary
+from corpusforge.audit.search import Find
+
+MASKED, LEAKED, NOT_TESTED = "masked", "leaked", "not tested"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a canary: `masked`, `leaked` (with the places) or `not tested` (with the reason)."""
+
+    canary: Canary
+    state: str
+    reason: str = ""
+    finds: tuple[Find, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Canaries of one group. Law: planted = masked + leaked + not tested. Recall is of those that were tested."""
+
+    planted: int
+    masked: int
+    leaked: int
+    not_tested: int
+
+    @property
+    def tested(self) -> int:
+        """Canaries whose record came through the whole pipeline, or that were found before it ended."""
+        return self.masked + self.leaked
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts, recall (share masked of those tested) and its 95% Wilson interval; null where none was tested."""
+        low, high = wilson(self.masked, self.tested)
+        return {
+            "planted": self.planted, "masked": self.masked, "leaked": self.leaked, "not_tested": self.not_tested,
+            "recall": round(self.masked / self.tested, 6) if self.tested else None,
+            "low": round(low, 6) if self.tested else None, "high": round(high, 6) if self.tested else None,
+        }  # fmt: skip
+
+
+def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """The 95% interval of a share (Wilson 1927); 0 to 1 for no trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    low = 0.0 if successes == 0 else max(0.0, (centre - spread) / scale)
+    high = 1.0 if successes == trials else min(1.0, (centre + spread) / scale)
+    return low, high
+
+
+def tally(fates: Iterable[Fate]) -> Tally:
+    """The counts of some canaries."""
+    states = [fate.state for fate in fates]
+    return Tally(len(states), states.count(MASKED), states.count(LEAKED), states.count(NOT_TESTED))
+
+
+def by(fates: Sequence[Fate], key: Callable[[Canary], str]) -> dict[str, dict[str, Any]]:
+    """The counts of each group, by name."""
+    groups: dict[str, list[Fate]] = {}
+    for fate in fates:
+        groups.setdefault(key(fate.canary), []).append(fate)
+    return {name: tally(groups[name]).to_json() for name in sorted(groups)}
+
+
+def leaks(fates: Sequence[Fate], most: int) -> list[dict[str, Any]]:
+    """The leaked canaries, gated ones first: form, value as quoted, and the first places; the rest is counted."""
+    found = [fate for fate in fates if fate.state == LEAKED]
+    found.sort(key=lambda fate: (not fate.canary.form.gated, fate.canary.form.label, fate.canary.number))
+    return [
+        {
+            "form": fate.canary.form.label,
+            "gated": fate.canary.form.gated,
+            "value": fate.canary.quoted,
+            "whole": any(find.needle in fate.canary.whole for find in fate.finds),
+            "places": len(fate.finds),
+            "first": [{"file": find.file, "field": find.field} for find in _first(fate.finds)],
+        }
+        for fate in found[:most]
+    ]
+
+
+def _first(finds: Sequence[Find]) -> list[Find]:
+    """Up to three places, of different files."""
+    files: dict[str, Find] = {}
+    for find in finds:
+        files.setdefault(find.file, find)
+    return list(files.values())[:3]
+
+
+def reasons(fates: Sequence[Fate]) -> Mapping[str, int]:
+    """Why canaries were not tested, with counts."""
+    counts: dict[str, int] = {}
+    for fate in fates:
+        if fate.state == NOT_TESTED:
+            counts[fate.reason] = counts.get(fate.reason, 0) + 1
+    return dict(sorted(counts.items()))
