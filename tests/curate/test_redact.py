@@ -244,10 +244,10 @@ def test_a_failing_recognizer_quarantines_without_quoting(monkeypatch: pytest.Mo
     """A record that was not fully searched must never reach a model."""
     from presidio_analyzer.predefined_recognizers import MacAddressRecognizer
 
-    def broken(self: object, text: str, *rest: object) -> None:
-        raise ValueError(f"cannot read {text}")
+    def broken(self: object, value: str) -> None:
+        raise ValueError(f"cannot read {value}")
 
-    monkeypatch.setattr(MacAddressRecognizer, "analyze", broken)
+    monkeypatch.setattr(MacAddressRecognizer, "invalidate_result", broken)
     item, counts = run(record("fail closed 00:1A:2B:3C:4D:5E"))
     assert isinstance(item, Quarantined)
     assert (item.reason, item.detail) == ("redaction-failed", "MacAddressRecognizer: ValueError")

@@ -104,13 +104,12 @@ def test_the_gate_loses_none_of_presidios_own_findings(text: str) -> None:
     made = presidio.engine()
     registry = RecognizerRegistry(recognizers=made.recognizers)
     vanilla = AnalyzerEngine(registry=registry, nlp_engine=made.nlp_engine)
-    kinds = {entity: gate.kind for gate in made.gates for entity in gate.recognizer.supported_entities}
+    kinds = {entity: d.kind for d in made.detectors for entity in d.recognizer.supported_entities}
     expected = {
         (kinds[r.entity_type], r.start, r.end)
         for r in vanilla.analyze(text, "en", score_threshold=0.4)
         if r.entity_type != "PHONE_NUMBER" or sum(c.isdigit() for c in text[r.start : r.end]) >= 7
     }
-    digits = sum(c.isdigit() for c in text)
-    fast = presidio.recognised(made, text, text.casefold(), digits, 0.4)
-    names = {gate.recognizer.name for gate in made.gates if gate.cue is None}
+    fast = presidio.recognised(made, text, 0.4)
+    names = {recognizer.name for recognizer in made.recognizers}
     assert {(f.kind, f.start, f.end) for f in fast if f.detector in names} == expected

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,12 +17,17 @@ from corpusforge.errors import CorpusforgeError
 from corpusforge.manifest import fingerprint, library_version
 from corpusforge.record import Dropped, Quarantined, Record
 from corpusforge.shards import sha256_file
-from corpusforge.stage import Item, SourceFacts, Stage, StageContext, StageSettings
+from corpusforge.stage import Decision, Item, SourceFacts, Stage, StageContext, StageSettings, Survey
 
 if TYPE_CHECKING:
-    from corpusforge.curate.redaction.redactor import Policy, Redactor
+    import pyarrow as pa
 
+    from corpusforge.curate.redaction.redactor import Outcome, Policy
+
+_MOST_RECORDS = 256
+_MOST_CHARACTERS = 1 << 19
 _EXAMPLES = ("doc", "article", "public")
+_WORD = re.compile(r"\w+")
 
 
 class RedactSettings(StageSettings):
@@ -28,6 +35,14 @@ class RedactSettings(StageSettings):
 
     entities: Literal["all"] | tuple[Entity, ...] = Field(
         default="all", description="Kinds of personal data to take out, or all."
+    )
+    policy: Literal["standard", "strict"] = Field(
+        default="standard",
+        description="strict also hides every token with a digit, unknown capitalised words, and words that fewer than "
+        "common_in records use, unless they are plain English. It hides more that is nobody's: see the counts.",
+    )
+    common_in: int = Field(
+        default=10, ge=2, description="strict: a word outside the English vocabulary stays when so many records use it."
     )
     style: Literal["placeholder"] = Field(
         default="placeholder", description="`<EMAIL_1>`: typed, the same number for the same value within a record."
@@ -88,7 +103,7 @@ class Redact(Stage):
 
     Counts per source: `found:<KIND>`, `no-ner` (records whose free text no name model saw) and `no-ner:<language>`
     (those of a language), `structured-only` (records of a source that declares no personal data: only what its form
-    gives away was looked for).
+    gives away was looked for). Strict: `strict:words` (words there were; `found:WORD` and `found:NUMBER` were hidden).
     """
 
     name = "redact"
@@ -107,25 +122,65 @@ class Redact(Stage):
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return {"ner": fingerprint([[path.relative_to(folder).as_posix(), sha256_file(path)] for path in files])}
 
+    @classmethod
+    def resources(cls) -> tuple[Path, ...]:
+        """The word lists."""
+        return tuple(sorted((Path(__file__).parent / "redaction" / "word_lists").glob("*.txt")))
+
+    @classmethod
+    def has_survey(cls, settings: RedactSettings) -> bool:
+        """Only the strict policy must know how many records use a word."""
+        return settings.policy == "strict"
+
+    def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
+        """How many records of the shard use each word, by the word's key; no word is written."""
+        import pyarrow as pa
+
+        from corpusforge.curate.redaction.strict import words_of
+
+        used: Counter[int] = Counter()
+        for record in records:
+            used.update(words_of(record))
+        keys = sorted(used)
+        return pa.table({"word": pa.array(keys, pa.uint64()), "records": pa.array([used[k] for k in keys], pa.int64())})
+
+    def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
+        """The keys of words that at least `common_in` records of all sources together use."""
+        import polars as pl
+
+        settings: RedactSettings = ctx.settings
+        common = (
+            pl.scan_parquet([survey.path for survey in surveys])
+            .group_by("word")
+            .agg(pl.col("records").sum())
+            .filter(pl.col("records") >= settings.common_in)
+            .select("word")
+            .sort("word")
+            .collect()
+        )
+        return Decision(shared=common.to_arrow(), notes={"common_words": common.height})
+
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record redacted, `Dropped` (redacted too) with `too-much-personal-data`, or `Quarantined`."""
         settings: RedactSettings = ctx.settings
         redactor = _redactor(settings.model_dump_json())
-        for record in records:
-            facts = ctx.sources.get(record.source)
-            yield self._one(record, redactor, _policy(record, facts, settings), ctx)
+        common = None if ctx.shared is None else frozenset(ctx.shared["word"].to_pylist())
+        for batch in _batches(records):
+            read = [(record, _policy(record, ctx.sources.get(record.source), settings, common)) for record in batch]
+            for (record, policy), outcome in zip(read, redactor.redact_all(read), strict=True):
+                yield self._told(record, outcome, policy, ctx)
 
-    def _one(self, record: Record, redactor: Redactor, policy: Policy, ctx: StageContext) -> Item:
+    def _told(self, record: Record, outcome: Outcome | Exception, policy: Policy, ctx: StageContext) -> Item:
         settings: RedactSettings = ctx.settings
-        try:
-            outcome = redactor.redact(record, policy)
-        except CorpusforgeError:
-            raise
-        except Exception as error:
+        if isinstance(outcome, CorpusforgeError):
+            raise outcome
+        if isinstance(outcome, Exception):
             # Whatever went wrong, the text was not fully searched; the error may quote it, so only its type is told.
-            return Quarantined(record.source, record.origin, "redaction-failed", _reason(error))
+            return Quarantined(record.source, record.origin, "redaction-failed", _reason(outcome))
         for kind, n in sorted(outcome.found.items()):
             ctx.count(record.source, f"found:{kind}", n)
+        if policy.strict and policy.names:
+            ctx.count(record.source, "strict:words", len(_WORD.findall(record.text)))
         if not policy.names:
             ctx.count(record.source, "structured-only")
         elif not policy.ner:
@@ -138,13 +193,29 @@ class Redact(Stage):
         return outcome.record
 
 
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Records whose texts a name model reads together: few enough to hold."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.text)
+        if len(batch) >= _MOST_RECORDS or size >= _MOST_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 def _reason(error: Exception) -> str:
     from corpusforge.curate.redaction.findings import RedactionFailed
 
     return str(error) if isinstance(error, RedactionFailed) else type(error).__name__
 
 
-def _policy(record: Record, facts: SourceFacts | None, settings: RedactSettings) -> Policy:
+def _policy(
+    record: Record, facts: SourceFacts | None, settings: RedactSettings, common: frozenset[int] | None = None
+) -> Policy:
     from corpusforge.curate.redaction.ner import knows
     from corpusforge.curate.redaction.redactor import Policy
 
@@ -155,6 +226,8 @@ def _policy(record: Record, facts: SourceFacts | None, settings: RedactSettings)
         keep_reserved=settings.keep_reserved and record.kind in _EXAMPLES,
         describing=record.kind not in _EXAMPLES,
         ner=settings.ner != NO_NER and knows(settings.ner, _languages(record, facts)),
+        strict=settings.policy == "strict",
+        common=common,
     )
 
 

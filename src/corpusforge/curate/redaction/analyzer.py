@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from corpusforge.curate.redaction.context import Surroundings, Tokens, Words
+from corpusforge.curate.redaction.findings import RedactionFailed
 from corpusforge.curate.redaction.gate import Form, Gate, Searcher, Views
 from corpusforge.curate.redaction.phones import PhoneSearch
 
 # Matched values whose validation is remembered.
 _MOST_REMEMBERED = 1 << 15
-_NOTHING: frozenset[int] = frozenset()
+# Presidio's forms are narrow: all fit in one automaton.
+_TOGETHER = 64
 _MAX_SCORE = 1.0
 
 
@@ -55,7 +57,7 @@ class FastAnalyzer:
     Pattern recognizers run only the patterns that RE2 says can match; phone numbers are looked for once for all
     regions; words around a finding are looked up in place. Recognizers with an `analyze` of their own are called as
     they are. One thing differs on purpose: where Presidio would lose findings without a word (a pattern that ran out of
-    time, the phone matcher's last try), this raises TimeoutError or goes on.
+    time, the phone matcher's last try), this raises RedactionFailed or goes on.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class FastAnalyzer:
         for runner in self._runners:
             runner.first = len(forms)
             forms += runner.forms
-        self._gate = Gate(forms)
+        self._gate = Gate(forms, _TOGETHER)
         self._owners = [place for place, runner in enumerate(self._runners) for _ in runner.forms]
         self._ungated = [place for place, runner in enumerate(self._runners) if not runner.forms]
         self._cues = [
@@ -92,7 +94,7 @@ class FastAnalyzer:
         self._needs_artifacts = any(runner.needs_artifacts for runner in self._runners)
 
     def analyze(self, texts: Sequence[str]) -> list[list[Found]]:
-        """The findings of each text, in AnalyzerEngine's order. Raises what a recognizer raises, and TimeoutError."""
+        """The findings of each text, in AnalyzerEngine's order. Raises RedactionFailed, which names the recognizer."""
         return [self._one(text, artifacts) for text, artifacts in zip(texts, self._artifacts(texts), strict=True)]
 
     def _artifacts(self, texts: Sequence[str]) -> Iterable[Any]:
@@ -118,10 +120,17 @@ class FastAnalyzer:
         found: list[Found] = []
         for place in wanted:
             runner = self._runners[place]
-            if runner.takes_results:
-                found += self._called(runner.recognizer, text, artifacts)
+            try:
+                if runner.takes_results:
+                    found += self._called(runner.recognizer, text, artifacts)
+                else:
+                    found += runner.run(views, opened)
+            except Exception as error:
+                # The error may quote the text.
+                failure = type(error).__name__
             else:
-                found += runner.run(views, opened)
+                continue
+            raise RedactionFailed(f"{runner.recognizer.name}: {failure}")
         return found
 
     def _called(self, recognizer: Any, text: str, artifacts: Any) -> Iterator[Found]:
@@ -221,12 +230,11 @@ class _Patterns(_Runner):
     needs_artifacts = False
 
     def __init__(self, recognizer: Any, place: int) -> None:
-        from presidio_analyzer import PatternRecognizer, pattern_recognizer
+        from presidio_analyzer import PatternRecognizer
 
         super().__init__(recognizer, place)
         self.forms = _forms(recognizer)
-        seconds = pattern_recognizer.REGEX_TIMEOUT_SECONDS
-        self._searchers = [Searcher(form, seconds) for form in self.forms]
+        self._searchers = [Searcher(form) for form in self.forms]
         self._scores = [pattern.score for pattern in recognizer.patterns]
         kind = type(recognizer)
         self._judges = (
@@ -237,11 +245,14 @@ class _Patterns(_Runner):
         self._verdicts: dict[str, float | None] = {}
 
     def run(self, views: Views, opened: frozenset[int]) -> list[Found]:
+        from presidio_analyzer import pattern_recognizer
+
+        seconds = pattern_recognizer.REGEX_TIMEOUT_SECONDS
         found = []
         for n, searcher in enumerate(self._searchers):
             if self.first + n not in opened:
                 continue
-            for start, end in searcher.spans(views):
+            for start, end in searcher.spans(views, seconds):
                 score = self._scores[n]
                 if self._judges:
                     verdict = self._verdict(views.text[start:end])

@@ -12,6 +12,7 @@ from corpusforge.curate.redaction.superset import Unsupported, same_on_ascii, su
 
 # Bytes for the automaton of a set. It is built as texts need it; with too little it would be built again and again.
 _MEMORY = 64 << 20
+_NONE: frozenset[int] = frozenset()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^ \t\r\n]+")
 _LINE = re.compile(r"[^\r\n]+")
@@ -36,29 +37,34 @@ class Form:
 class Gate:
     """Which of some forms can match in a text; never leaves out one that does, but may name one that does not."""
 
-    def __init__(self, forms: Sequence[Form]) -> None:
-        """Forms that cannot be rewritten for RE2 are always let through."""
-        self._ascii = _Automaton(forms, ascii_text=True)
-        self._unicode = _Automaton(forms, ascii_text=False)
+    def __init__(self, forms: Sequence[Form], together: int = 16) -> None:
+        """`together`: forms in one automaton. The more, the fewer passes; but its states are combinations of those of
+        its forms, and with too many of them it is built anew again and again.
+        """
+        starts = range(0, len(forms), together)
+        self._ascii = [_Automaton(forms[at : at + together], at, ascii_text=True) for at in starts]
+        self._unicode = [_Automaton(forms[at : at + together], at, ascii_text=False) for at in starts]
 
     @property
     def always(self) -> frozenset[int]:
-        """Places of the forms that are let through unseen."""
-        return self._ascii.always | self._unicode.always
+        """Places of the forms that cannot be rewritten for RE2 and are let through unseen."""
+        return frozenset().union(*(automaton.always for automaton in (*self._ascii, *self._unicode)))
 
     def open(self, text: str) -> frozenset[int]:
         """Places of the forms that can match in a text."""
-        if text.isascii():
-            return self._ascii.open(text.encode())
         try:
-            return self._unicode.open(text.encode())
+            encoded = text.encode()
         except UnicodeEncodeError:
             # A lone surrogate has no UTF-8; like the replacement character it is no letter, digit or punctuation.
-            return self._unicode.open(_SURROGATE.sub("\ufffd", text).encode())
+            encoded = _SURROGATE.sub("\ufffd", text).encode()
+        automata = self._ascii if len(encoded) == len(text) else self._unicode
+        if len(automata) == 1:
+            return automata[0].open(encoded)
+        return _NONE.union(*[automaton.open(encoded) for automaton in automata])
 
 
 class _Automaton:
-    def __init__(self, forms: Sequence[Form], *, ascii_text: bool) -> None:
+    def __init__(self, forms: Sequence[Form], first: int, *, ascii_text: bool) -> None:
         import re2
 
         options = re2.Options()
@@ -69,7 +75,7 @@ class _Automaton:
         self._set.Add("")
         always: list[int] = []
         self._places: list[int] = [-1]
-        for place, form in enumerate(forms):
+        for place, form in enumerate(forms, first):
             try:
                 self._set.Add(superset(form.pattern, ascii_text=ascii_text, **form.options()))
             except (Unsupported, re2.error):
@@ -77,7 +83,7 @@ class _Automaton:
             else:
                 self._places.append(place)
         self.always = frozenset(always)
-        self._all = frozenset(range(len(forms)))
+        self._all = frozenset(range(first, first + len(forms)))
         self._set.Compile()
 
     def open(self, text: bytes) -> frozenset[int]:
@@ -142,7 +148,6 @@ class Searcher:
     """One form's matches: with RE2 in plain ASCII where both engines agree, else with the `regex` module."""
 
     form: Form
-    timeout: float
     _slow: Any = field(init=False)
     _quick: Any = field(init=False)
     _by_lines: bool = field(init=False, default=False)
@@ -171,13 +176,13 @@ class Searcher:
         except (Unsupported, re2.error):
             self._quick = None
 
-    def spans(self, views: Views) -> list[tuple[int, int]]:
+    def spans(self, views: Views, timeout: float) -> list[tuple[int, int]]:
         """(start, end) of every match that is not empty, as `finditer` of the `regex` module gives them, in any order.
 
-        Raises TimeoutError.
+        Raises TimeoutError where the `regex` module takes more than `timeout` seconds; RE2 takes linear time.
         """
         if self._quick is None:
-            return self._backtracked(views.text)
+            return self._backtracked(views.text, timeout)
         if views.plain is not None:
             found = self._linear(views.plain)
         elif not self._by_parts or (parted := views.parted(by_lines=self._by_lines)) is None:
@@ -186,9 +191,9 @@ class Searcher:
             # No match spans a blank (or line end), and none sees farther: the parts can be searched one by one.
             found = self._linear(parted.plain)
             if found is not None and parted.odd:
-                found += [parted.back(start, end) for start, end in self._backtracked(parted.odd)]
+                found += [parted.back(start, end) for start, end in self._backtracked(parted.odd, timeout)]
         # The engines go on from an empty match in ways that need not be the same.
-        return self._backtracked(views.text) if found is None else found
+        return self._backtracked(views.text, timeout) if found is None else found
 
     def _linear(self, text: bytes) -> list[tuple[int, int]] | None:
         found = []
@@ -199,6 +204,6 @@ class Searcher:
             found.append(span)
         return found
 
-    def _backtracked(self, text: str) -> list[tuple[int, int]]:
-        spans = (match.span() for match in self._slow.finditer(text, timeout=self.timeout))
+    def _backtracked(self, text: str, timeout: float) -> list[tuple[int, int]]:
+        spans = (match.span() for match in self._slow.finditer(text, timeout=timeout))
         return [span for span in spans if span[0] < span[1]]

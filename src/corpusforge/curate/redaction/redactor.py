@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from corpusforge.curate.redaction import presidio
-from corpusforge.curate.redaction.accounts import ACCOUNTS
+from corpusforge.curate.redaction.accounts import ACCOUNTS, spaced_codes
 from corpusforge.curate.redaction.addresses import addressed
 from corpusforge.curate.redaction.asked import LONGEST_ANSWER, answered
 from corpusforge.curate.redaction.contacts import CONTACTS
@@ -22,9 +22,10 @@ from corpusforge.curate.redaction.people import Known, People
 from corpusforge.curate.redaction.placeholders import Ledger
 from corpusforge.curate.redaction.proper_nouns import proper_nouns, small_names
 from corpusforge.curate.redaction.reserved import harmless
-from corpusforge.curate.redaction.rules import Rule, cued, matches, run
+from corpusforge.curate.redaction.rules import Rule, RuleSet, matches, run
 from corpusforge.curate.redaction.secrets import PRIVATE_KEY, SECRETS
-from corpusforge.curate.redaction.tagged import tagged
+from corpusforge.curate.redaction.strict import unknown
+from corpusforge.curate.redaction.tagged import Tagger, tagged
 from corpusforge.curate.redaction.telephones import telephones
 from corpusforge.curate.redaction.units import Unit
 from corpusforge.curate.redaction.windows import windows
@@ -33,8 +34,8 @@ from corpusforge.record import Record
 # Windows whose findings are remembered: chats repeat greetings, bot replies and signatures word for word.
 CACHED_WINDOWS = 8192
 _DIGIT = re.compile(r"\d")
-# The rules of ours, and those for names, that can find anything in a record.
-Rules = tuple[tuple[Rule, ...], tuple[Rule, ...]]
+# The rules of ours that need no whole record.
+_RULES = (*SECRETS, *ACCOUNTS, *CONTACTS, *AGES, *DATES, *DESCRIPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Policy:
     """How a record is read. `names`: beyond what its form tells. `chat`: as a conversation. `keep_reserved`: example
     values (`bob@example.com`) stay. `describing`: also what only describes a person, such as a town or an age. `prose`:
     not a title or a field of meta, which a name model cannot read. `ner`: in a language that the name model knows.
+    `strict`: what may be personal goes too; `common` are then the words that enough records use (see `strict.unknown`).
     """
 
     names: bool
@@ -50,6 +52,8 @@ class Policy:
     describing: bool = True
     prose: bool = True
     ner: bool = True
+    strict: bool = False
+    common: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,15 @@ class Redactor:
         allow: Iterable[str] = (),
         phone_regions: tuple[str, ...] = presidio.PHONE_REGIONS,
     ) -> None:
-        self.engine = presidio.engine(None, phone_regions)
+        self.engine = presidio.engine(phone_regions)
         self._min_score = min_score
         self._custom = tuple(Rule(kind, "declared", form, 1.0) for kind, form in sorted((patterns or {}).items()))
         self._wanted = frozenset(entities) | {rule.kind for rule in self._custom}
         self._allow = tuple(sorted({value.casefold() for value in allow if value}))
-        self._rules = (*SECRETS, *ACCOUNTS, *CONTACTS, *AGES, *DATES, *DESCRIPTIONS)
-        self._pipeline = None if ner == NO_NER else pipeline(ner)
+        self._rules = RuleSet(_RULES)
+        self._name_rules = RuleSet(NAME_RULES)
+        self._sign_off = RuleSet((SIGN_OFF,))
+        self._tagger = None if ner == NO_NER else Tagger(pipeline(ner))
         self._seen: dict[tuple[str, Policy], tuple[Finding, ...]] = {}
 
     def redact(self, record: Record, policy: Policy) -> Outcome:
@@ -93,6 +99,33 @@ class Redactor:
 
         A second time changes nothing. Raises RedactionFailed when a detector raised or ran out of time.
         """
+        (outcome,) = self.redact_all([(record, policy)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def redact_all(self, records: Sequence[tuple[Record, Policy]]) -> list[Outcome | Exception]:
+        """Each record as `redact` gives it, or what that raises; the name model reads the texts of all together."""
+        outcomes: list[Outcome | Exception] = [RedactionFailed("not finished")] * len(records)
+        running = [(place, self._redacting(record, policy)) for place, (record, policy) in enumerate(records)]
+        while running:
+            unread: dict[str, None] = {}
+            still = []
+            for place, steps in running:
+                try:
+                    unread.update(dict.fromkeys(next(steps)))
+                    still.append((place, steps))
+                except StopIteration as stop:
+                    outcomes[place] = stop.value
+                except Exception as error:
+                    outcomes[place] = error
+            if unread and self._tagger is not None:
+                self._tagger.read(list(unread))
+            running = still
+        return outcomes
+
+    def _redacting(self, record: Record, policy: Policy) -> Generator[list[str], None, Outcome]:
+        """Redacts a record pass by pass; before each, yields the windows that the name model will be asked about."""
         ledger = Ledger()
         layout = Layout(record, names=policy.names)
         ledger.reserve(unit.originals() for unit in layout.units)
@@ -115,16 +148,13 @@ class Redactor:
                     people.add_phrase(value)
         open_units = layout.texts
         while open_units:
-            # Rules whose cue words the record lacks are set aside once, not in each of its windows.
-            folded = "\n".join(unit.text(ledger) for unit in open_units).casefold()
-            rules = cued(self._rules, folded), cued(NAME_RULES, folded)
+            yield self._unread(layout, open_units, ledger, policy)
             changed: list[Unit] = []
             size, fresh = people.size, False
             for unit in open_units:
                 text = unit.text(ledger)
                 findings = self._findings(
                     text,
-                    rules,
                     layout.question(unit, ledger) if len(text) <= LONGEST_ANSWER else None,
                     people,
                     known,
@@ -140,10 +170,22 @@ class Redactor:
                             people.add_name(value)
             # A new name or value may stand in any text, also in one that was clean before it was known.
             open_units = layout.texts if fresh or people.size > size else layout.near(changed)
+        for unit in layout.values if policy.strict and policy.names else []:
+            text = unit.text(ledger)
+            suspects = [f for f in unknown(text, policy.common) if f.kind in self._wanted]
+            taken = unit.hide(disjoint(text, suspects, self._allowed(text)), ledger)
+            found.update(kind for kind, _ in taken)
         ledger.renumbered(unit.originals() for unit in layout.units)
         made = layout.rebuilt(ledger)
         _checked(made)
         return Outcome(made, dict(found), tuple(tuple(part.findings()) for part in layout.parts))
+
+    def _unread(self, layout: Layout, units: Iterable[Unit], ledger: Ledger, policy: Policy) -> list[str]:
+        if self._tagger is None or not (policy.names and policy.ner) or "PERSON" not in self._wanted:
+            return []
+        texts = [unit.text(ledger) for unit in units if layout.is_part(unit)]
+        found = [text[start:end] for text in texts for start, end in windows(text)]
+        return [window for window in found if not self._tagger.knows(window) and (window, policy) not in self._seen]
 
     def _people(self, record: Record, layout: Layout, policy: Policy) -> People:
         people = People()
@@ -157,15 +199,15 @@ class Redactor:
         return people
 
     def _findings(
-        self, text: str, rules: Rules, question: str | None, people: People, known: Known, policy: Policy
+        self, text: str, question: str | None, people: People, known: Known, policy: Policy
     ) -> list[Finding]:
         found: list[Finding] = []
         for start, end in windows(text):
-            found += [f.shifted(start) for f in self._in_window(text[start:end], rules, policy)]
+            found += [f.shifted(start) for f in self._in_window(text[start:end], policy)]
         if "-----BEGIN" in text:
             found += matches(PRIVATE_KEY, text)
         if policy.names and "\n" in text:
-            found += run((SIGN_OFF,), text, text.casefold(), chat=policy.chat, digits=0)
+            found += run(self._sign_off, text, text.casefold(), chat=policy.chat, digits=0)
         found += known.mentions(text)
         if policy.names:
             found += addressed(text, chat=policy.chat)
@@ -175,20 +217,20 @@ class Redactor:
         found = [f for f in found if f.kind in self._wanted and f.score >= self._min_score]
         return disjoint(text, found, self._allowed(text)) if found else []
 
-    def _in_window(self, window: str, rules: Rules, policy: Policy) -> tuple[Finding, ...]:
+    def _in_window(self, window: str, policy: Policy) -> tuple[Finding, ...]:
         found = self._seen.get((window, policy))
         if found is None:
-            found = self._window_findings(window, rules, policy)
+            found = self._window_findings(window, policy)
             if len(self._seen) >= CACHED_WINDOWS:
                 self._seen.clear()
             self._seen[window, policy] = found
         return found
 
-    def _window_findings(self, window: str, rules: Rules, policy: Policy) -> tuple[Finding, ...]:
+    def _window_findings(self, window: str, policy: Policy) -> tuple[Finding, ...]:
         folded = window.casefold()
         digits = len(_DIGIT.findall(window))
-        found = presidio.recognised(self.engine, window, folded, digits, self._min_score)
-        found += run(rules[0], window, folded, chat=policy.chat, digits=digits)
+        found = presidio.recognised(self.engine, window, self._min_score)
+        found += run(self._rules, window, folded, chat=policy.chat, digits=digits)
         if policy.names:
             found += telephones(window, folded, chat=policy.chat or policy.describing)
         if not policy.names:
@@ -197,12 +239,13 @@ class Redactor:
         for rule in self._custom:
             found += matches(rule, window)
         if policy.names and "PERSON" in self._wanted:
-            found += named(window, folded, rules[1], chat=policy.chat)
+            found += named(window, folded, self._name_rules, chat=policy.chat)
             found += proper_nouns(window, technical=not policy.describing)
             if policy.chat and policy.prose:
                 found += small_names(window)
-            if self._pipeline is not None and policy.prose and policy.ner:
-                found += tagged(self._pipeline(window), window, chat=policy.chat)
+                found += spaced_codes(window) if digits and window == folded else ()
+            if self._tagger is not None and policy.prose and policy.ner:
+                found += tagged(self._tagger.entities(window), window, chat=policy.chat)
         if not (policy.names and policy.describing):
             found = [f for f in found if f.kind not in DESCRIBING]
         return tuple(found)

@@ -3,33 +3,86 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from corpusforge.curate.redaction.addresses import street_word
-from corpusforge.curate.redaction.findings import NER, Finding
+from corpusforge.curate.redaction.findings import NER, Finding, RedactionFailed
 from corpusforge.curate.redaction.ner import kind
 from corpusforge.curate.redaction.presidio import guarded
 from corpusforge.curate.redaction.proper_nouns import safe
 from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, GIVEN, PRODUCTS, world_names
 
 SCORE = 0.7
+# Windows whose entities are remembered.
+_MOST_REMEMBERED = 1 << 14
+# Characters that the model reads at once. Windows are far shorter, but for words longer than that: encoded files.
+_LONGEST = 8192
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+")
 _CODE_BEFORE = frozenset("@#/\\$%_=+.<{[(`|&~^*-:\"'")
 _CODE_AFTER = frozenset("@/\\$%_=+({[`|&~^*")
 _NAMES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "USERNAME"})
 
 
-def tagged(doc: Any, window: str, *, chat: bool) -> list[Finding]:
-    """The findings of a window that a spaCy pipeline has read as `doc`; `chat`: numbers and addresses too.
+class Entity(NamedTuple):
+    """What a name model reports: a label of its own for [start, end) of a window."""
 
-    Raises RedactionFailed where reading it fails.
+    label: str
+    start: int
+    end: int
+
+
+class Tagger:
+    """A spaCy pipeline that reads many windows together and remembers the last of them."""
+
+    def __init__(self, nlp: Any) -> None:
+        self._nlp = nlp
+        self._read: dict[str, tuple[Entity, ...]] = {}
+
+    def knows(self, window: str) -> bool:
+        """Whether the window was read."""
+        return window in self._read
+
+    def read(self, windows: Sequence[str]) -> None:
+        """Reads windows in one go. Where that fails, none is read: `entities` then tells which one it was."""
+        if len(self._read) + len(windows) > _MOST_REMEMBERED:
+            self._read.clear()
+        # Like lengths together: pipelines pad what they read at once.
+        ordered = sorted(windows, key=len)
+        try:
+            with guarded(NER):
+                for start in range(0, len(ordered), _MOST_REMEMBERED):
+                    part = ordered[start : start + _MOST_REMEMBERED]
+                    pieces = [(window, at) for window in part for at in range(0, len(window), _LONGEST)]
+                    docs = self._nlp.pipe([window[at : at + _LONGEST] for window, at in pieces], batch_size=256)
+                    found: dict[str, list[Entity]] = {window: [] for window in part}
+                    for (window, at), doc in zip(pieces, docs, strict=True):
+                        found[window] += [Entity(e.label_, at + e.start_char, at + e.end_char) for e in doc.ents]
+                    self._read.update((window, tuple(entities)) for window, entities in found.items())
+        except RedactionFailed:
+            return
+
+    def entities(self, window: str) -> tuple[Entity, ...]:
+        """The entities of a window. Raises RedactionFailed where the pipeline cannot read it."""
+        if window not in self._read:
+            with guarded(NER):
+                docs = [(at, self._nlp(window[at : at + _LONGEST])) for at in range(0, len(window), _LONGEST)]
+                self._read[window] = tuple(
+                    Entity(e.label_, at + e.start_char, at + e.end_char) for at, doc in docs for e in doc.ents
+                )
+        return self._read[window]
+
+
+def tagged(entities: Sequence[Entity], window: str, *, chat: bool) -> list[Finding]:
+    """The findings among the entities of a window; `chat`: numbers and addresses too.
+
+    Raises RedactionFailed where one cannot be judged.
     """
     found = []
     small = window == window.lower()
     with guarded(NER):
-        for entity in doc.ents:
-            name = kind(entity.label_)
-            start, end = entity.start_char, entity.end_char
+        for label, start, end in entities:
+            name = kind(label)
             if name is None or not any(c.isalnum() for c in window[start:end]):
                 continue
             if name in _NAMES:
