@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import islice
 
 from corpusforge.curate.vocabulary import Vocabulary
 
@@ -13,8 +12,7 @@ _ENDS = (".", "?", "!", '"', "'")
 _POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 _LEAST_WORDS = 3
 _LONG_WORD = 1000
-_SPACE_TOKEN = "a"
-_SPACES = re.compile(r"\s+|\S+")
+_WIDE_SPACE = re.compile(r"\s{2,}|[^\S ]")
 _BEGINS = re.compile(b"01*2")
 
 
@@ -35,7 +33,7 @@ class C4Lines:
             if not cited and not line.endswith(_ENDS):
                 continue
             words = line.split(None, _LEAST_WORDS)
-            if cited:
+            if cited and "[" in line:
                 line = _CITATION.sub("", line)
             if not line.endswith(_ENDS) or line.endswith("...") or len(words) < _LEAST_WORDS:
                 continue
@@ -54,18 +52,15 @@ class C4Lines:
             self.kept.append(line)
 
 
-def count_sentences(texts: Sequence[C4Lines], vocabulary: Vocabulary) -> list[int]:
-    """Sentences in the kept lines of each text, counted as spaCy's rule-based splitter does."""
-    kinds = iter(vocabulary.sentence_kinds([_chunks(line) for text in texts for line in text.kept]))
-    return [sum(1 + len(_BEGINS.findall(line)) for line in islice(kinds, len(text.kept))) for text in texts]
+def count_sentences(lines: Sequence[str], vocabulary: Vocabulary) -> list[int]:
+    """Sentences in each line, counted as spaCy's rule-based splitter does."""
+    kinds = vocabulary.sentence_kinds([_spoken(line) for line in lines])
+    return [1 + len(_BEGINS.findall(line)) for line in kinds]
 
 
-def _chunks(line: str) -> list[str]:
-    chunks = line.split()
-    if sum(map(len, chunks)) + len(chunks) - 1 == len(line):
-        return chunks
+def _spoken(line: str) -> str:
     # White space other than one space is a token of its own for spaCy, and begins a sentence as a word would.
-    return [_SPACE_TOKEN if part.isspace() else part for part in _SPACES.findall(line) if part != " "]
+    return line if " ".join(line.split()) == line else _WIDE_SPACE.sub(" a ", line)
 
 
 def _has_long_word(line: str) -> bool:

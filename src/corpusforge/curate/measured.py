@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain, filterfalse
+from itertools import filterfalse
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corpusforge.curate.chunks import Chunks, Ints
 from corpusforge.curate.english_words import english_words
-from corpusforge.curate.vocabulary import Ints, Vocabulary
+from corpusforge.curate.line_counts import LineCounts
+from corpusforge.curate.vocabulary import SIGNS, Vocabulary
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -22,9 +24,15 @@ _PARAGRAPHS = re.compile(r"\n{2,}")
 
 
 @lru_cache(maxsize=1)
-def shared_vocabulary() -> Vocabulary:
-    """The one vocabulary of this process."""
+def _shared() -> Vocabulary:
     return Vocabulary(english_words())
+
+
+def shared_vocabulary() -> Vocabulary:
+    """This process's vocabulary, a new one where the last has grown full."""
+    if _shared().full:
+        _shared.cache_clear()
+    return _shared()
 
 
 class Measured:
@@ -40,16 +48,16 @@ class Measured:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The vocabulary that the batch's numbers belong to."""
-        vocabulary = shared_vocabulary()
-        vocabulary.tidy()
-        return vocabulary
+        return shared_vocabulary()
+
+    @cached_property
+    def chunks(self) -> Chunks:
+        """The chunks of all texts of the batch."""
+        return Chunks(self.texts)
 
     @cached_property
     def _chunks(self) -> tuple[NDArray[np.int32], Ints]:
-        split = [text.split() for text in self.texts]
-        bounds = np.zeros(len(split) + 1, np.int64)
-        np.cumsum(np.fromiter(map(len, split), np.int64, len(split)), out=bounds[1:])
-        return self.vocabulary.number(list(chain.from_iterable(split))), bounds
+        return self.vocabulary.number(self.chunks), self.chunks.bounds
 
     def _summed(self, values: Ints) -> Ints:
         sums = np.zeros(len(values) + 1, np.int64)
@@ -103,6 +111,32 @@ class Measured:
         bounds = np.zeros(len(self.texts) + 1, np.int64)
         np.cumsum(self._counts[0], out=bounds[1:])
         return self.vocabulary.tokens_of(chunks), bounds
+
+    @cached_property
+    def line_counts(self) -> LineCounts:
+        """Counts of the texts' lines."""
+        return LineCounts(self.chunks, self._sign("citation"), self._sign("c4"))
+
+    @cached_property
+    def _signs(self) -> NDArray[np.uint8]:
+        numbers = self._chunks[0]
+        signs: NDArray[np.uint8] = self.vocabulary.signs[numbers]
+        return signs
+
+    def _sign(self, sign: str) -> Ints:
+        return np.flatnonzero(self._signs & (1 << list(SIGNS).index(sign)))
+
+    def with_sign(self, sign: str) -> Ints:
+        """How many chunks of each text have one of `SIGNS`."""
+        owner = np.searchsorted(self._chunks[1], self._sign(sign), side="right") - 1
+        return np.bincount(owner, minlength=len(self.texts))
+
+    def sentences(self, rows: Rows) -> Ints:
+        """Sentences in the lines that C4 keeps of some texts."""
+        vocabulary, (numbers, _) = self.vocabulary, self._chunks
+        behind = np.zeros(len(numbers) + 1, np.int64)
+        np.cumsum(vocabulary.many[numbers], out=behind[1:])
+        return self.line_counts.sentences(vocabulary, vocabulary.sentence[self.sequence[0]], behind, rows)
 
     def each(self, rows: Rows, figure: Callable[[str], float]) -> Floats:
         """A figure of a string, for the texts of `rows`."""

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from corpusforge.curate.c4_lines import C4Lines, count_sentences
 from corpusforge.curate.measured import Floats, Measured, Rows
 from corpusforge.curate.quality_thresholds import NEAR
 from corpusforge.curate.repeats import repeats
-
-_SHORT_LINE = 30
 
 Figure = Callable[[Measured, Rows], Floats]
 Judged = tuple[str, float, float]
@@ -39,8 +36,11 @@ class Rule:
     bound: Figure | None = None
 
 
-def _symbols(measured: Measured, rows: Rows, *, symbols: tuple[str, ...]) -> Floats:
-    return measured.each(rows, lambda text: sum(map(text.count, symbols))) / measured.tokens[rows]
+def _symbols(measured: Measured, rows: Rows, *, symbols: tuple[str, ...], sign: str) -> Floats:
+    found = np.zeros(len(rows))
+    at = np.flatnonzero(measured.with_sign(sign)[rows])
+    found[at] = measured.each(rows[at], lambda text: sum(map(text.count, symbols)))
+    return found / measured.tokens[rows]
 
 
 def _share_of_lines(measured: Measured, rows: Rows, *, marks: tuple[str, ...], ending: bool) -> Floats:
@@ -53,37 +53,46 @@ def _share_of_lines(measured: Measured, rows: Rows, *, marks: tuple[str, ...], e
     return measured.each(rows, share)
 
 
-def _marks_for_each_line(measured: Measured, rows: Rows, *, marks: tuple[str, ...]) -> Floats:
-    """No more lines can begin or end with a mark than there are marks, and no fewer lines than newlines."""
-    return measured.each(rows, lambda text: sum(map(text.count, marks)) / (text.count("\n") or 1))
+def _signs_for_each_line(measured: Measured, rows: Rows, *, sign: str) -> Floats:
+    """No more lines can begin or end with a sign than there are chunks with it."""
+    signs: Floats = measured.with_sign(sign)[rows] / np.maximum(measured.line_counts.said[rows], 1)
+    return signs
 
 
 def _duplicate_lines(measured: Measured, rows: Rows) -> Floats:
     return np.array([lines.duplicates for lines in measured.lines(rows)], np.float64)
 
 
+def _duplicate_lines_bound(measured: Measured, rows: Rows) -> Floats:
+    counts = measured.line_counts
+    return counts.repeated[rows] / counts.count[rows]
+
+
 def _duplicate_line_characters(measured: Measured, rows: Rows) -> Floats:
     return np.array([lines.duplicate_characters for lines in measured.lines(rows)], np.float64)
+
+
+def _duplicate_line_characters_bound(measured: Measured, rows: Rows) -> Floats:
+    return measured.line_counts.repeated_bytes[rows] / measured.lengths[rows]
 
 
 def _duplicate_paragraphs(measured: Measured, rows: Rows, *, of: int) -> Floats:
     return np.array([shares[of] for shares in measured.paragraphs(rows)], np.float64)
 
 
+def _duplicate_paragraphs_bound(measured: Measured, rows: Rows) -> Floats:
+    """A paragraph that occurred before has lines that did."""
+    return np.where(measured.line_counts.repeated[rows] > 0, 1.0, 0.0)
+
+
 def _terminal_lines(measured: Measured, rows: Rows) -> Floats:
-    terminal = _terminal_marks()
-
-    def share(lines: Sequence[str]) -> float:
-        return sum(line[-1] in terminal for line in lines) / len(lines) if lines else 0.0
-
-    return np.array([share(lines.said) for lines in measured.lines(rows)], np.float64)
+    counts = measured.line_counts
+    return counts.ended[rows] / np.maximum(counts.said[rows], 1)
 
 
 def _short_lines(measured: Measured, rows: Rows) -> Floats:
-    def share(lines: Sequence[str]) -> float:
-        return sum(len(line) <= _SHORT_LINE for line in lines) / len(lines) if lines else 1.0
-
-    return np.array([share(lines.said) for lines in measured.lines(rows)], np.float64)
+    counts = measured.line_counts
+    return np.where(counts.said[rows] > 0, counts.short[rows] / np.maximum(counts.said[rows], 1), 1.0)
 
 
 def _repeated_line_characters(measured: Measured, rows: Rows) -> Floats:
@@ -91,12 +100,13 @@ def _repeated_line_characters(measured: Measured, rows: Rows) -> Floats:
     return repeated / np.maximum(measured.each(rows, lambda text: len(text) - text.count("\n")), 1)
 
 
+def _repeated_line_characters_bound(measured: Measured, rows: Rows) -> Floats:
+    said = np.maximum(measured.each(rows, lambda text: len(text) - text.count("\n")), 1)
+    return measured.line_counts.repeated_bytes[rows] / said
+
+
 def _newlines(measured: Measured, rows: Rows) -> Floats:
     return measured.each(rows, lambda text: text.count("\n")) / measured.tokens[rows]
-
-
-def _c4(measured: Measured, rows: Rows) -> list[C4Lines]:
-    return measured.looked_at(rows, C4Lines)
 
 
 def _top(n: int) -> Rule:
@@ -123,48 +133,54 @@ _BULLET_LINES = Rule(
     partial(_share_of_lines, marks=_BULLETS, ending=False),
     "max",
     "share of lines that start with a bullet",
-    partial(_marks_for_each_line, marks=_BULLETS),
+    partial(_signs_for_each_line, sign="bullet"),
 )
 _ELLIPSIS_LINES = Rule(
     partial(_share_of_lines, marks=_ELLIPSES, ending=True),
     "max",
     "share of lines that end with an ellipsis",
-    partial(_marks_for_each_line, marks=_ELLIPSES),
+    partial(_signs_for_each_line, sign="ellipsis"),
 )
 RULES: Mapping[str, Rule] = {
     "min_words": Rule(lambda m, rows: m.words[rows].astype(float), "min", "words"),
     "max_words": Rule(lambda m, rows: m.words[rows].astype(float), "max", "words"),
     "min_mean_word": Rule(lambda m, rows: m.mean_word[rows], "min", "mean characters of a word"),
     "max_mean_word": Rule(lambda m, rows: m.mean_word[rows], "max", "mean characters of a word"),
-    "max_hashes": Rule(partial(_symbols, symbols=("#",)), "max", "# signs for each word"),
-    "max_ellipses": Rule(partial(_symbols, symbols=_ELLIPSES), "max", "ellipses for each word"),
+    "max_hashes": Rule(partial(_symbols, symbols=("#",), sign="hash"), "max", "# signs for each word"),
+    "max_ellipses": Rule(partial(_symbols, symbols=_ELLIPSES, sign="ellipsis"), "max", "ellipses for each word"),
     "max_bullet_lines": _BULLET_LINES,
     "max_ellipsis_lines": _ELLIPSIS_LINES,
     "min_alphabetic": Rule(lambda m, rows: m.alphabetic[rows], "min", "share of words with a letter"),
     "min_stop_words": Rule(lambda m, rows: m.stop_words[rows].astype(float), "min", "different English stop words"),
-    "max_duplicate_paragraphs": Rule(partial(_duplicate_paragraphs, of=0), "max", "share of repeated paragraphs"),
-    "max_duplicate_paragraph_chars": Rule(partial(_duplicate_paragraphs, of=1), "max", "the same, of characters"),
-    "max_duplicate_lines": Rule(_duplicate_lines, "max", "share of repeated lines"),
-    "max_duplicate_line_chars": Rule(_duplicate_line_characters, "max", "the same, of characters"),
+    "max_duplicate_paragraphs": Rule(
+        partial(_duplicate_paragraphs, of=0), "max", "share of repeated paragraphs", _duplicate_paragraphs_bound
+    ),
+    "max_duplicate_paragraph_chars": Rule(
+        partial(_duplicate_paragraphs, of=1), "max", "the same, of characters", _duplicate_paragraphs_bound
+    ),
+    "max_duplicate_lines": Rule(_duplicate_lines, "max", "share of repeated lines", _duplicate_lines_bound),
+    "max_duplicate_line_chars": Rule(
+        _duplicate_line_characters, "max", "the same, of characters", _duplicate_line_characters_bound
+    ),
     **{f"max_top_{n}_gram": _top(n) for n in (2, 3, 4)},
     **{f"max_repeated_{n}_grams": _repeated(n) for n in (5, 6, 7, 8, 9, 10)},
     "max_lorem_ipsum": Rule(
-        lambda m, rows: np.array([lines.lorem for lines in _c4(m, rows)], float),
-        "max",
-        "1 where a sentence says lorem ipsum",
+        lambda m, rows: m.line_counts.c4.lorem[rows].astype(float), "max", "1 where a sentence says lorem ipsum"
     ),
     "max_curly_brackets": Rule(
-        lambda m, rows: np.array([lines.curly for lines in _c4(m, rows)], float), "max", "1 where a sentence has a {"
+        lambda m, rows: m.line_counts.c4.curly[rows].astype(float), "max", "1 where a sentence has a {"
     ),
     "min_sentences": Rule(
-        lambda m, rows: np.array(count_sentences(_c4(m, rows), m.vocabulary), float),
+        lambda m, rows: m.sentences(rows).astype(float),
         "min",
         "sentences in lines that end like one",
-        lambda m, rows: np.array([len(lines.kept) for lines in _c4(m, rows)], float),
+        lambda m, rows: m.line_counts.c4.kept[rows].astype(float),
     ),
     "min_ending_lines": Rule(_terminal_lines, "min", "share of lines that end with a terminal mark"),
     "max_short_lines": Rule(_short_lines, "max", "share of lines of 30 characters or fewer"),
-    "max_repeated_line_chars": Rule(_repeated_line_characters, "max", "share of characters in repeated lines"),
+    "max_repeated_line_chars": Rule(
+        _repeated_line_characters, "max", "share of characters in repeated lines", _repeated_line_characters_bound
+    ),
     "max_newlines": Rule(_newlines, "max", "newlines for each word"),
 }
 
@@ -229,10 +245,3 @@ def _in_doubt(rule: Rule, measured: Measured, rows: Rows, active: Rows, threshol
     bounds = rule.bound(measured, rows[active])
     margin = NEAR * abs(threshold)
     return active[bounds < threshold + margin] if rule.side == "min" else active[bounds > threshold - margin]
-
-
-@lru_cache(maxsize=1)
-def _terminal_marks() -> frozenset[str]:
-    from datatrove.utils.text import TERMINAL_PUNCTUATION
-
-    return frozenset(TERMINAL_PUNCTUATION)

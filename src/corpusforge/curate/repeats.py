@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from corpusforge.curate.chunks import Hashes, Ints
 from corpusforge.curate.measured import Floats, Measured, Rows
-from corpusforge.curate.vocabulary import Hashes, Ints
 
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _PLACE = np.int64(40)

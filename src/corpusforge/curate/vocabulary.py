@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,15 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corpusforge.curate.chunks import Chunks, Hashes, Ints
 from corpusforge.curate.english_words import EnglishWords
-
-Ints = NDArray[np.int64]
-Hashes = NDArray[np.uint64]
+from corpusforge.curate.mark_table import MarkTable
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+SIGNS = {
+    "citation": re.compile(r"\["),
+    # What C4 drops lines or pages for, by a word of it: braces, scripts, filler text, policies.
+    "c4": re.compile(r"\{|javascript|lorem|terms|policy|cookies", re.IGNORECASE),
+    "hash": re.compile("#"),
+    "ellipsis": re.compile(r"\.\.\.|…"),
+    "bullet": re.compile("^[-•]", re.MULTILINE),
+}
 MOST_CHUNKS = 500_000
 MOST_CHARACTERS = 16_000_000
-"""A vocabulary that has grown over either starts anew: about 150 MB. What it answers does not depend on it."""
+"""A vocabulary that has grown over either is full: about 150 MB. What is measured does not depend on it."""
 
 _BASE = 0x9E3779B97F4A7C15
 _MIX = 0x94D049BB133111EB
@@ -31,10 +39,11 @@ class Vocabulary:
     """Every chunk (run of characters without white space) and every token seen so far, with arrays by their numbers.
 
     Chunks: `counts` (tokens, plus words * 2^32), `sizes` (characters of words, plus tokens with a letter * 2^32),
-    `stops` (bits of `STOP_WORDS`), `first` and `many` (their tokens in `flat`). Tokens: `length` in characters, `mark`
-    (a 64-bit polynomial of the characters) and `shift` (the factor that puts a token of this length behind another, so
-    that the polynomial of a run of tokens is that of the string they make), `sentence` (0 ends one, 1 is punctuation
-    that neither ends nor begins one, 2 begins one after an end).
+    `stops` (bits of `STOP_WORDS`), `signs` (bits of `SIGNS`: what the chunk holds that rules look for), `first` and
+    `many` (their tokens in `flat`). Tokens: `length` in characters, `mark` (a 64-bit polynomial of the characters) and
+    `shift` (the factor that puts a token of this length behind another, so that the polynomial of a run of tokens is
+    that of the string they make), `sentence` (0 ends one, 1 is punctuation that neither ends nor begins one, 2 begins
+    one after an end).
 
     A word is a token that is not punctuation alone, in datatrove's sense of punctuation.
     """
@@ -46,11 +55,7 @@ class Vocabulary:
         self._words = words
         self._punctuation = frozenset(PUNCTUATION_SET)
         self._ends = frozenset(Sentencizer.default_punct_chars)
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._chunks: defaultdict[str, int] = defaultdict(count().__next__)
+        self._chunks = MarkTable()
         self._tokens: defaultdict[str, int] = defaultdict(count().__next__)
         self._characters = 0
         self._columns: dict[str, tuple[NDArray[Any], int]] = {}
@@ -61,6 +66,7 @@ class Vocabulary:
     counts: Ints
     sizes: Ints
     stops: NDArray[np.uint8]
+    signs: NDArray[np.uint8]
     first: NDArray[np.int32]
     many: NDArray[np.int32]
     flat: NDArray[np.int32]
@@ -69,18 +75,19 @@ class Vocabulary:
     shift: Hashes
     sentence: NDArray[np.uint8]
 
-    def tidy(self) -> None:
-        """Start anew if the vocabulary has grown large; numbers given before are void then."""
-        if len(self._chunks) > MOST_CHUNKS or self._characters > MOST_CHARACTERS:
-            self.clear()
+    @property
+    def full(self) -> bool:
+        """Whether it is time for a new one."""
+        return self._chunks.count > MOST_CHUNKS or self._characters > MOST_CHARACTERS
 
-    def number(self, chunks: Sequence[str]) -> NDArray[np.int32]:
+    def number(self, chunks: Chunks) -> NDArray[np.int32]:
         """The number of each chunk."""
-        known = len(self._chunks)
-        numbers = np.fromiter(map(self._chunks.__getitem__, chunks), np.int32, len(chunks))
-        new = len(self._chunks) - known
-        if new:
-            self._learn(list(islice(reversed(self._chunks), new))[::-1])
+        numbers = self._chunks.find(chunks.marks)
+        missing = np.flatnonzero(numbers < 0)
+        if len(missing):
+            new, first, which = np.unique(chunks.marks[missing], return_index=True, return_inverse=True)
+            numbers[missing] = self._chunks.add(new)[which]
+            self._learn(chunks.texts(missing[first]))
         return numbers
 
     def tokens_of(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -93,14 +100,14 @@ class Vocabulary:
         tokens: NDArray[np.int32] = self.flat[at]
         return tokens
 
-    def sentence_kinds(self, lines: Sequence[Sequence[str]]) -> list[bytes]:
-        """For each line, given as its chunks, the `sentence` digits of its tokens."""
-        numbers = self.number(list(chain.from_iterable(lines)))
+    def sentence_kinds(self, lines: Sequence[str]) -> list[bytes]:
+        """The `sentence` digits of the tokens of each line."""
+        chunks = Chunks(lines)
+        numbers = self.number(chunks)
         digits = self.sentence[self.tokens_of(numbers)].tobytes().translate(_AS_DIGITS)
         behind = np.zeros(len(numbers) + 1, np.int64)
         np.cumsum(self.many[numbers], out=behind[1:])
-        ends = behind[np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))].tolist()
-        return [digits[start:end] for start, end in pairwise((0, *ends))]
+        return [digits[start:end] for start, end in pairwise(behind[chunks.bounds].tolist())]
 
     def _learn(self, chunks: list[str]) -> None:
         split = [self._words.split(chunk) for chunk in chunks]
@@ -118,6 +125,7 @@ class Vocabulary:
         self._extend("flat", tokens)
         self._extend("counts", many + (np.add.reduceat(word, starts) << 32))
         self._extend("sizes", np.add.reduceat(length * word + (lettered << 32), starts))
+        self._extend("signs", _signs(chunks))
         self._extend("stops", np.bitwise_or.reduceat(self._stop[tokens], starts))
 
     _kind: NDArray[np.uint8]
@@ -165,6 +173,7 @@ _KINDS: dict[str, Any] = {
     "counts": np.int64,
     "sizes": np.int64,
     "stops": np.uint8,
+    "signs": np.uint8,
     "first": np.int32,
     "many": np.int32,
     "flat": np.int32,
@@ -175,6 +184,16 @@ _KINDS: dict[str, Any] = {
     "_kind": np.uint8,
     "_stop": np.uint8,
 }
+
+
+def _signs(chunks: list[str]) -> NDArray[np.uint8]:
+    found = np.zeros(len(chunks), np.uint8)
+    ends = np.cumsum(np.fromiter(map(len, chunks), np.int64, len(chunks)) + 1)
+    joined = "\n".join(chunks)
+    for bit, pattern in enumerate(SIGNS.values()):
+        places = np.array([match.start() for match in pattern.finditer(joined)], np.int64)
+        found[np.unique(np.searchsorted(ends, places, side="right"))] |= 1 << bit
+    return found
 
 
 def _powers(most: int) -> Hashes:
