@@ -184,3 +184,36 @@ def test_the_command_writes_the_model_and_says_how_good_it_is(
     assert (told["keep"], told["drop"]) == (30, 30)
     assert told["auc"] > 0.9
     assert isinstance(read_model(tmp_path / "new" / "m.json"), QualityModel)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_published_fasttext_classifier_can_be_named(tmp_path: Path) -> None:
+    """Users of DCLM's classifier, or of their own, need no other stage."""
+    import fasttext
+
+    lines = [
+        f"__label__{'hq' if kind == 'keep' else 'cc'} {' '.join(page(kind, k).split())}"
+        for kind in ("keep", "drop")
+        for k in range(60)
+    ]
+    (tmp_path / "train.txt").write_text("\n".join(lines), "utf-8")
+    # Fewer than 10 threads leave a part of fastText's matrix uninitialised.
+    model = fasttext.train_supervised(str(tmp_path / "train.txt"), dim=8, minCount=1, epoch=20, thread=12, verbose=0)
+    model.save_model(str(tmp_path / "hq.bin"))
+    chosen = {"preset": "none", "model": str(tmp_path / "hq.bin"), "model_for": ["none"]}
+    assert isinstance(judged(page("keep", 77), **chosen)[0], Record)
+    item, _ = judged(page("drop", 77), **chosen)
+    assert isinstance(item, Dropped)
+    assert item.reason == "model"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_classifier_must_say_which_label_is_good(tmp_path: Path) -> None:
+    """Guessing would keep the spam and drop the rest."""
+    import fasttext
+
+    (tmp_path / "train.txt").write_text("__label__a good page\n__label__b bad page\n" * 20, "utf-8")
+    model = fasttext.train_supervised(str(tmp_path / "train.txt"), dim=4, minCount=1, thread=12, verbose=0)
+    model.save_model(str(tmp_path / "ab.bin"))
+    with pytest.raises(UsageError, match="which label"):
+        judged(BAD, preset="none", model=str(tmp_path / "ab.bin"), model_for=["none"])

@@ -63,6 +63,8 @@ def prose(text: str) -> str:
 
 def glance(text: str, chars: int) -> str:
     """About `chars` characters of prose: the first, the middle and the last third; out of more where code is about."""
+    if len(text) <= chars and "`" not in text and "<" not in text and "\n" not in text:
+        return text
     if len(text) > chars:
         wide = sample(text, 3 * chars)
         if "```" in wide or "\n    " in wide or "\n\t" in wide or "~~~" in wide:

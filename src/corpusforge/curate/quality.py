@@ -81,7 +81,7 @@ class QualitySettings(StageSettings):
         default_factory=dict, description="Thresholds that replace or add to the preset's; null switches a rule off."
     )
     book_chars: int = Field(100_000, ge=1, description="Public text at least this long is judged as a book by auto.")
-    model: str | None = Field(None, description="Path of a model trained by `corpusforge fit quality`.")
+    model: str | None = Field(None, description="Path of a model of `corpusforge fit quality`, or a fastText one.")
     min_model_score: float = Field(0.4, ge=0, le=1, description="Least probability of being kept that the model gives.")
     model_for: tuple[Preset, ...] = Field(("web",), description="Presets whose records the model judges too.")
 
@@ -111,7 +111,7 @@ class Quality(Stage):
 
     name: ClassVar[str] = "quality"
     version: ClassVar[int] = 2
-    libraries: ClassVar[tuple[str, ...]] = ("spacy", "datatrove")
+    libraries: ClassVar[tuple[str, ...]] = ("spacy", "datatrove", "fasttext-numpy2-wheel")
     file_settings: ClassVar[tuple[str, ...]] = ("model",)
     Settings: ClassVar[type[StageSettings]] = QualitySettings
 

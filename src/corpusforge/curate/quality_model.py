@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from corpusforge.curate.quality_fasttext import MAGIC, FasttextQuality, read_fasttext
 from corpusforge.curate.quality_figures import FIGURES, Counted, figures
 from corpusforge.errors import UsageError
 
@@ -42,12 +43,13 @@ class QualityModel:
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """For n texts n probabilities, rounded to 4 digits; the same for any batch."""
-        found = []
+        scores = np.zeros(len(texts))
         for start in range(0, len(texts), _BATCH):
             counted = Counted(texts[start : start + _BATCH])
             columns = np.column_stack((figures(counted), word_scores(buckets(counted), self.places)))
-            found.append(chances(standard(columns, self.centre, self.spread), self.weights, self.bias))
-        return np.round(np.concatenate(found), 4) if found else np.zeros(0)
+            found = chances(standard(columns, self.centre, self.spread), self.weights, self.bias)
+            scores[start : start + _BATCH] = np.round(found, 4)
+        return scores
 
     def write(self, path: Path) -> None:
         """One JSON file; the same model gives the same bytes."""
@@ -80,9 +82,14 @@ def read_model(path: Path) -> QualityModel:
 
 
 @lru_cache(maxsize=4)
-def loaded(path: str) -> QualityModel:
-    """The model of a recipe, read once a process."""
-    return read_model(Path(path))
+def loaded(path: str) -> QualityModel | FasttextQuality:
+    """The model of a recipe, read once a process: one of ours, or a fastText classifier."""
+    file = Path(path)
+    if file.is_file():
+        with file.open("rb") as start:
+            if start.read(len(MAGIC)) == MAGIC:
+                return read_fasttext(file)
+    return read_model(file)
 
 
 def buckets(counted: Counted) -> list[NDArray[np.int64]]:
