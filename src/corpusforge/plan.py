@@ -135,7 +135,7 @@ def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping
         seed=recipe.spec.seed,
         facts=facts,
         sources=use.sources,
-        surveys=use.stage.has_survey(),
+        surveys=use.stage.has_survey(use.settings),
         makes=use.stage.makes,
         open_text=open_text,
     )

@@ -159,8 +159,8 @@ class Stage:
         return {}
 
     @classmethod
-    def has_survey(cls) -> bool:
-        """Whether this stage must see all shards before it can treat one."""
+    def has_survey(cls, settings: Any) -> bool:
+        """Whether this stage must see all shards before it can treat one, under these settings."""
         return cls.survey is not Stage.survey
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+from corpusforge.curate.redaction.findings import Finding
 from corpusforge.curate.redaction.rules import Rule
-from corpusforge.curate.redaction.words import COMMON
+from corpusforge.curate.redaction.words import COMMON, vocabulary
 
 
 def luhn(digits: str) -> bool:
@@ -68,6 +72,51 @@ def _bare_code(text: str, start: int, end: int) -> bool:
     return (digits >= 3 or (digits >= 2 and len(value.split()) >= 3)) and not _holds_word(value)
 
 
+_NO_CODE = frozenset("for top at in by to of on or may jun jul jan feb mar apr aug sep oct nov dec mon tue wed thu fri sat "
+                     "sun rs usd eur inr gbp am pm age my the and was is its are day yrs row bus".split())  # fmt: skip
+
+
+def _short_code(text: str, start: int, end: int) -> bool:
+    """Whether three letters and three digits or more, which are all that was said, are a code: `sad 589`."""
+    letters = "".join(c for c in text[start:end] if c.isalpha()).casefold()
+    return letters not in _NO_CODE and not _digits(text[start:end]).endswith("00")
+
+
+def _said_number(text: str, start: int, end: int) -> bool:
+    return _bare_number(text, start, end) and not text[:start].rstrip().endswith("$")
+
+
+_GROUP = re.compile(r"[A-Za-z]+|\d+")
+_UNITS = frozenset("am pm th st nd rd gb mb kb tb mhz ghz kg lb lbs cm mm km ft hr hrs min mins sec usd eur gbp inr rs x k m "
+                   "cc hp mpg px pcs pc ok mr ms dr".split())  # fmt: skip
+
+
+def spaced_codes(turn: str) -> Iterator[Finding]:
+    """Codes whose letters and digits were typed apart, as in `and hy 67 yh` or `a 1 c 3 e 6`."""
+    run: list[re.Match[str]] = []
+    for match in [*_GROUP.finditer(turn), None]:
+        joined = match is not None and (not run or turn[run[-1].end() : match.start()] in (" ", "", "-"))
+        if match is not None and joined and _code_part(match[0]):
+            run.append(match)
+            continue
+        while run and run[0][0] in ("a", "i", "A", "I"):
+            run.pop(0)
+        digits = sum(len(part[0]) for part in run if part[0].isdigit())
+        if digits and len(run) > 1 and any(part[0].isalpha() for part in run):
+            if (digits > 2 or (len(run) > 2 and digits > 1)) and not run[-1][0].endswith("00"):
+                yield Finding("ORDER_ID", run[0].start(), run[-1].end(), "spaced-code", 0.5)
+        run = [match] if match is not None and _code_part(match[0]) else []
+
+
+def _code_part(part: str) -> bool:
+    if part.isdigit():
+        return len(part) <= 10
+    folded = part.casefold()
+    if folded in _UNITS:
+        return False
+    return len(part) == 1 or (len(part) <= 4 and folded not in vocabulary() and folded not in COMMON)
+
+
 def _bare_number(text: str, start: int, end: int) -> bool:
     digits = _digits(text[start:end])
     plain_count = digits == text[start:end].strip() and (digits[:2] in ("19", "20") and len(digits) == 4)
@@ -130,6 +179,12 @@ ACCOUNTS: tuple[Rule, ...] = (
     Rule("ACCOUNT_NUMBER", "bare-number",
          r"\A\s*(?P<v>\#?[A-Z]{0,4}[ -]?\d(?:[ -]?\d){3,18}|(?=[A-Z]*\d)[A-Z0-9]{6,20})\s*[.!]?\s*\Z",
          0.5, digits=3, check=_bare_number, chat_only=True),
+    Rule("ORDER_ID", "bare-short-code", r"\A\s*(?P<v>[A-Z]{2,3}[ ]?\d{3,9}|\d{3,9}[ ][A-Z]{2,3})\s*[.!]?\s*\Z", 0.5,
+         digits=3, check=_short_code, chat_only=True),
+    Rule("ACCOUNT_NUMBER", "said-number",
+         r"\A(?:[A-Z']+[ ,]+){0,4}?(?:is|are|its|it's|ok|okay|sure|yes|and|here|thing|hmm+|number|no|digits|last|with|ends?)"
+         r"[ ,:]+(?P<v>\d{4,22})\s*[.!]?\s*\Z", 0.5, digits=4, check=_said_number, chat_only=True),
+    Rule("ACCOUNT_NUMBER", "long-number", r"(?<![\w./-])\d{12,24}(?![\w/-]|\.\d)", 0.5, digits=12, chat_only=True),
     Rule("ACCOUNT_NUMBER", "bare-code",
          r"\A\s*(?P<v>(?:[A-Z]{1,3}|\d{1,4})(?:[ -](?:[A-Z]{1,3}|\d{1,9})){1,7})\s*[.!]?\s*\Z",
          0.5, digits=2, check=_bare_code, chat_only=True),

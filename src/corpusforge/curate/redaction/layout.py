@@ -76,6 +76,7 @@ class Layout:
         self._places = {id(unit): place for place, unit in enumerate(self.parts)}
         meta = {key: value for key, value in record.meta.items() if not (names and key == "handles")}
         self._meta_units: list[Unit] = []
+        self._keys: set[int] = set()
         self.labelled_units: list[tuple[Unit, str]] = []
         self._meta = meta
         self._walk(meta, self._collect)
@@ -94,6 +95,11 @@ class Layout:
                 yield self.speakers[place]
             yield part
         yield from self._meta_units
+
+    @property
+    def values(self) -> list[Unit]:
+        """What is searched, less the names of meta's fields."""
+        return [unit for unit in self.texts if id(unit) not in self._keys]
 
     def is_part(self, unit: Unit) -> bool:
         """Whether a text is the record's own, not its title or meta."""
@@ -161,6 +167,8 @@ class Layout:
     def _collect(self, value: Scalar, key: str) -> Scalar:
         unit = Unit(_plain(value))
         self._meta_units.append(unit)
+        if not key:
+            self._keys.add(id(unit))
         if kind := labelled_kind(key):
             self.labelled_units.append((unit, kind))
         return value

@@ -66,7 +66,7 @@ def proper_nouns(window: str, *, technical: bool) -> Iterator[Finding]:
         word = match[0]
         if match.start() < done or not word[0].isupper() or len(word) < 3:
             continue
-        if not _unknown(word, shouting=shouting) and not _led_to(window, match.start(), word):
+        if not (_unknown(word, shouting=shouting) or _led_to(window, match.start(), word)):
             continue
         start, end = _grown(window, *match.span())
         if technical and not _known_name(window[start:end]):
@@ -87,7 +87,8 @@ def proper_nouns(window: str, *, technical: bool) -> Iterator[Finding]:
 def _led_to(window: str, start: int, word: str) -> bool:
     """Whether a place that is a common word too (`Reading`) stands where a place stands: after `in`, `from`, `to`."""
     folded = word.casefold()
-    if folded not in places() or folded in COMMON or folded in PRODUCTS:
+    loud = word.isupper() and len(word) > 3 and not safe(folded)
+    if (folded not in places() and not loud) or folded in COMMON or folded in PRODUCTS:
         return False
     return _PLACE_CUE.search(window, max(0, start - 24), start) is not None
 
@@ -117,17 +118,26 @@ def _grown(window: str, start: int, end: int) -> tuple[int, int]:
             end = initial.end()
             continue
         follows = _TOKEN.match(window, gap.end()) if gap and gap.end() < end + 12 else None
-        if follows is None or not _named(follows[0]):
+        if follows is None or not (_named(follows[0]) or (gap and gap[0] == " " and _capitalised(follows[0]))):
             break
         end = follows.end()
     for _ in range(3):
         head = re.search(rf"({_LETTERS}+\.?)([ ]+|-)$", window[max(0, start - 30) : start])
-        if head is None or not _named(head[1].rstrip(".")) or (head[1].endswith(".") and len(head[1]) > 2):
+        if head is None or (head[1].endswith(".") and len(head[1]) > 2):
+            break
+        inside = head[2] == " " and not _SENTENCE.search(window, 0, start - len(head[0]))
+        if not (_named(head[1].rstrip(".")) or (inside and _capitalised(head[1]))):
             break
         if not head[1].endswith(".") and len(head[1]) == 1:
             break
         start -= len(head[0])
     return start, end
+
+
+def _capitalised(word: str) -> bool:
+    """Whether a word beside a name belongs to it though it is a common one: `Ivan King`, `Roadify Transit`."""
+    folded = word.casefold()
+    return len(word) > 2 and word[0].isupper() and not word.isupper() and folded not in COMMON | PRODUCTS
 
 
 def _named(word: str) -> bool:
@@ -155,22 +165,28 @@ def _places(window: str) -> Iterator[Finding]:
                     break
 
 
+_INTRODUCED = re.compile(
+    r"\b(?:name(?:'?s)?(?: is)?|this is|i am|im|i'm|it'?s|mr|mrs|ms|dr|hi|hello|hey|thanks|thank you|dear|named|called"
+    r"|with)[ ,]+$"
+)
 _SMALL = re.compile(r"[a-z]+(?:['’][a-z]+)?")
 
 
-def small_names(turn: str) -> Iterator[Finding]:
-    """Names in a turn that is written small: a short turn of nothing but names, `this is ravi`, `ravi kumar here`."""
-    words = list(_SMALL.finditer(turn))
-    if not words or len(words) > 12 or turn != turn.lower():
+def small_names(text: str, *, chat: bool) -> Iterator[Finding]:
+    """Names in a text that is written small throughout: of a turn (`chat`) that says little else or introduces them
+    (`this is ravi`), of other text wherever they stand.
+    """
+    words = list(_SMALL.finditer(text))
+    if not words or text != text.lower():
         return
     run: list[re.Match[str]] = []
     for match in [*words, None]:
         named = match is not None and _small_name(match[0])
-        if named and match is not None and (not run or turn[run[-1].end() : match.start()] == " "):
+        if named and match is not None and (not run or text[run[-1].end() : match.start()] == " "):
             run.append(match)
             continue
-        if run and (len(run) > 1 or len(words) <= 4 or _introduced(turn[: run[0].start()])):
-            start, end = _neighbours(turn, run[0].start(), run[-1].end())
+        if run and (not chat or len(run) > 1 or len(words) <= 4 or _introduced(text[: run[0].start()])):
+            start, end = _neighbours(text, run[0].start(), run[-1].end())
             yield Finding("PERSON", start, end, "small-name", 0.5)
         run = [match] if named and match is not None else []
 
@@ -191,5 +207,4 @@ def _small_name(word: str) -> bool:
 
 
 def _introduced(before: str) -> bool:
-    return re.search(r"\b(?:name(?:'?s)?(?: is)?|this is|i am|im|i'm|it'?s|mr|mrs|ms|dr|hi|hello|hey|thanks"
-    r"|thank you|dear|named|called|with)[ ,]+$", before) is not None  # fmt: skip
+    return _INTRODUCED.search(before) is not None

@@ -198,9 +198,7 @@ class Redactor:
                     people.add_nick(handle)
         return people
 
-    def _findings(
-        self, text: str, question: str | None, people: People, known: Known, policy: Policy
-    ) -> list[Finding]:
+    def _findings(self, text: str, question: str | None, people: People, known: Known, policy: Policy) -> list[Finding]:
         found: list[Finding] = []
         for start, end in windows(text):
             found += [f.shifted(start) for f in self._in_window(text[start:end], policy)]
@@ -241,8 +239,9 @@ class Redactor:
         if policy.names and "PERSON" in self._wanted:
             found += named(window, folded, self._name_rules, chat=policy.chat)
             found += proper_nouns(window, technical=not policy.describing)
+            if policy.describing and policy.prose:
+                found += small_names(window, chat=policy.chat)
             if policy.chat and policy.prose:
-                found += small_names(window)
                 found += spaced_codes(window) if digits and window == folded else ()
             if self._tagger is not None and policy.prose and policy.ner:
                 found += tagged(self._tagger.entities(window), window, chat=policy.chat)

@@ -9,7 +9,7 @@ from corpusforge.curate.redaction.findings import Finding, RedactionFailed
 from corpusforge.curate.redaction.rules import TIMEOUT, compiled
 
 _SHAPE = (
-    r"(?<![\w.,/:=#$€£@_+\\-])(?P<v>(?:00|\+)?(?:\(\+?\d{1,5}\)|\d{1,5})(?:[ ./-]{0,2}(?:\(0\)|\(\d{1,4}\)"
+    r"(?<![\w./:=#$€£@_+-])(?<!\d,)(?P<v>(?:00|\+)?(?:\(\+?\d{1,5}\)|\d{1,5})(?:[ ./-]{0,2}(?:\(0\)|\(\d{1,4}\)"
     r"|\d{1,8})){0,6}"
     r"(?:[ ]?(?:x|ext\.?|extension)[ ]?\d{1,6})?)(?![\w@%=:_/]|[.,-]\d|-[A-Za-z]{1,2}\d)"
 )
