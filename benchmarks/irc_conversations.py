@@ -157,6 +157,26 @@ def measure(days: list[Day], guesses: list[list[int]]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def intervals(days: list[Day], guesses: list[list[int]]) -> dict[str, list[float]]:
+    """95% bootstrap intervals over days of the F1 of exact conversations and of links."""
+    counts = []
+    for day, links in zip(days, guesses, strict=True):
+        root = roots(links)
+        real = {c for c in clusters(day.truth()).values() if len(c) > 1}
+        guessed = {c for c in clusters({m: root[m] for m in day.scored}).values() if len(c) > 1}
+        answered = [m for m in day.scored if day.links.get(m)]
+        right = sum(links[m] in day.links[m] for m in answered)
+        linked = sum(len(day.links[m]) for m in answered)
+        counts.append((len(real & guessed), len(real) + len(guessed), right, len(answered) + linked))
+    draw = np.random.Generator(np.random.PCG64(5))
+    sums = np.array(counts)[draw.integers(0, len(counts), (2000, len(counts)))].sum(axis=1)
+    found = {}
+    for name, column in (("cluster_f1_interval", 0), ("link_f1_interval", 2)):
+        low, high = np.quantile(2 * sums[:, column] / sums[:, column + 1], (0.025, 0.975))
+        found[name] = [round(float(low), 4), round(float(high), 4)]
+    return found
+
+
 # -- fitting ----------------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +268,7 @@ def main() -> None:
     found = {
         "days": len(days),
         "messages": sum(len(day.scored) for day in days),
-        "linker": measure(days, guesses),
+        "linker": {**measure(days, guesses), **intervals(days, guesses)},
         "baseline_speaker": measure(days, [by_speaker(day) for day in days]),
     }
     for minutes in (1, 2, 5):
