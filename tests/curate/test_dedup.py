@@ -17,7 +17,7 @@ from corpusforge.record import Record
 
 from .dedup_running import Outcome, doc, run_stage
 
-VOCABULARY = [f"{a}{b}{c}" for a in "bcdfgklmnp" for b in "aeiou" for c in ("r", "st", "nd", "lk", "ton", "ve")]
+VOCABULARY = [f"{a}{b}{c}" for a in "bcdfgklmzp" for b in "aeiou" for c in ("r", "st", "nd", "lk", "ton", "ve")]
 
 
 def words(rng: random.Random, count: int) -> list[str]:
@@ -27,7 +27,7 @@ def words(rng: random.Random, count: int) -> list[str]:
 def edited(rng: random.Random, text: list[str], edits: int) -> list[str]:
     out = list(text)
     for place in rng.sample(range(len(out)), edits):
-        out[place] = f"new{rng.randrange(10**6)}"
+        out[place] = "new" + "".join(rng.choice("abcdefgh") for _ in range(7))
     return out
 
 
@@ -108,8 +108,8 @@ def test_of_a_chain_both_ends_stay(tmp_path: Path) -> None:
     """a~b and b~c but not a~c: dropping b and c for each other would lose c's text altogether."""
     rng = random.Random(5)
     first = words(rng, 300)
-    second = [*first[:288], *words(rng, 12)]
-    third = [*words(rng, 24), *second[24:]]
+    second = [*first[:275], *words(rng, 25)]
+    third = [*words(rng, 30), *second[30:]]
     texts = {"a": first, "b": second, "c": third}
     records = [doc(k, " ".join(text), updated=f"2026-01-{20 - ord(k) % 8}") for k, text in texts.items()]
     out = dedup(records, tmp_path)
@@ -190,16 +190,6 @@ def test_planted_near_duplicates_are_found(edits: int, tmp_path: Path) -> None:
     out = dedup(records, tmp_path)
     found = [d for d in out.dropped.values() if d.detail["kept"].endswith(d.record.id[4:])]
     assert len(found) == len(out.dropped) == 150
-
-
-def test_without_verification_the_sketch_decides(tmp_path: Path) -> None:
-    rng = random.Random(8)
-    originals = [words(rng, 220) for _ in range(40)]
-    records = [doc(f"o{k}", " ".join(text)) for k, text in enumerate(originals)]
-    records += [doc(f"p{k}", " ".join(edited(rng, text, 1))) for k, text in enumerate(originals)]
-    out = dedup(records, tmp_path, verify=False)
-    assert len(out.dropped) >= 39
-    assert out.decision.notes["pairs_verified"] == 0
 
 
 def test_a_new_record_leaves_other_shards_decisions_as_they_were(tmp_path: Path) -> None:

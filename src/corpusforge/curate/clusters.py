@@ -19,33 +19,44 @@ WINDOW = 4
 def candidate_pairs(keys: NDArray[np.uint32], members: Index) -> Index:
     """Distinct pairs (low, high) of `members` that share a key in some band, shape (pairs, 2), ascending.
 
-    `members[k]` is the number of the record in row k of `keys`; low numbers are those kept first. In a bucket of more
-    than `FULL_BUCKET` records each is compared with the bucket's `LEADERS` foremost records, and with its `WINDOW`
-    neighbours when the bucket is ordered by the next bands, so that the work stays linear. A pair that this leaves out
-    here shares other, smaller buckets: those of the shingles that the crowd does not have.
+    `keys` has one row a band and one column a record; `members` are the columns to look at, in ascending order, low
+    ones being kept first. In a bucket of more than `FULL_BUCKET` records each is compared with the bucket's `LEADERS`
+    foremost records, and with its `WINDOW` neighbours when the bucket is ordered by the next bands, so that the work
+    stays linear. A pair that this leaves out here shares other, smaller buckets: those of the n-grams that the crowd
+    does not have.
     """
     import numpy as np
 
     found = np.zeros(0, np.uint64)
     fresh: list[NDArray[np.uint64]] = []
-    bands = keys.shape[1]
-    for band in range(bands):
-        column = keys[:, band]
-        order = np.lexsort((members, keys[:, (band + 2) % bands], keys[:, (band + 1) % bands], column))
-        ordered = column[order]
-        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(ordered) else order
-        sizes = np.diff(np.append(starts, len(ordered)))
-        for size in np.unique(sizes[sizes > 1]).tolist():
-            buckets = members[order[starts[sizes == size][:, None] + np.arange(size)]]
-            left, right = _within(size)
+    for band, row in enumerate(keys):
+        packed = (row[members].astype(np.uint64) << np.uint64(32)) | members.astype(np.uint64)
+        packed.sort()
+        key = packed >> np.uint64(32)
+        same = np.flatnonzero(key[1:] == key[:-1])
+        # Runs of neighbours with one key, as first position and length; nearly all records are in none.
+        first = same[np.diff(same, prepend=-2) > 1]
+        sizes = same[np.diff(same, append=len(key) + 1) > 1] + 2 - first
+        ordered = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        for size in np.unique(sizes).tolist():
+            buckets = ordered[first[sizes == size][:, None] + np.arange(size)]
             if size > FULL_BUCKET:
-                leaders = np.sort(buckets, axis=1)[:, :LEADERS]
+                leaders = buckets[:, :LEADERS]
                 fresh.append(_packed(np.repeat(buckets, LEADERS, axis=1), np.tile(leaders, (1, size))))
+                buckets = np.stack([_by_next_bands(keys, band, bucket) for bucket in buckets])
+            left, right = _within(size)
             fresh.append(_packed(buckets[:, left], buckets[:, right]))
-        if sum(map(len, fresh)) > 4_000_000 or band == bands - 1:
+        if sum(map(len, fresh)) > 4_000_000 or band == len(keys) - 1:
             found = np.unique(np.concatenate([found, *fresh]))
             fresh = []
     return np.stack([found >> np.uint64(32), found & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
+
+
+def _by_next_bands(keys: NDArray[np.uint32], band: int, bucket: Index) -> Index:
+    import numpy as np
+
+    bands = len(keys)
+    return bucket[np.lexsort((bucket, keys[(band + 2) % bands][bucket], keys[(band + 1) % bands][bucket]))]
 
 
 def _within(size: int) -> tuple[Index, Index]:

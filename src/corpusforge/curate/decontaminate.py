@@ -48,7 +48,7 @@ class Decontaminate(Stage):
     """
 
     name = "decontaminate"
-    version = 1
+    version = 2
     file_settings = ("against",)
     Settings = DecontaminateSettings
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from corpusforge.curate.clusters import Groups, keepers
-from corpusforge.curate.dedup_pairs import compare
-from corpusforge.curate.dedup_table import Candidates, load
+from corpusforge.curate.clusters import Groups
+from corpusforge.curate.dedup_index import index
+from corpusforge.curate.dedup_pairs import propose_and_compare
+from corpusforge.curate.dedup_rules import Gone, Verdict, judge
+from corpusforge.curate.dedup_table import Candidates, Preference, load
 from corpusforge.curate.shares import Share
-from corpusforge.curate.shingles import content_hash, shingle_sets
 from corpusforge.errors import StepFailed, UsageError
-from corpusforge.record import Dropped, Record
+from corpusforge.record import Dropped, Kind, Record
 from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
 
 if TYPE_CHECKING:
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DATE_KEYS = ("updated", "modified", "date", "published", "created")
-_ANSWER_KEYS = ("task", "answer", "answers", "label", "labels", "choices", "options", "completion", "command")
 # A source of a handful of records may well consist of two versions of everything.
 _CAP_FROM = 20
+_EXACT = "exact-duplicate"
 
 
 class DedupSettings(StageSettings):
@@ -36,24 +34,37 @@ class DedupSettings(StageSettings):
     similarity: float = Field(
         0.8, ge=0.5, le=1, description="Jaccard similarity of word n-grams from which the lesser record is dropped."
     )
-    link: float = Field(
-        0.5, ge=0.3, le=1, description="Similarity from which two records stay on one side of the split."
+    edits: Share = Field(
+        0.12,
+        ge=0,
+        le=0.2,
+        description="Share of words that may differ in a copy of forty words or more (`edited-copy`); 0 for none.",
     )
-    verify: bool = Field(
-        True, description="Compare the records' n-grams exactly; false trusts the estimate of the sketches."
+    containment: Share | None = Field(
+        None, ge=0.5, le=1, description="Share of a record's n-grams in a longer one from which it is dropped."
+    )
+    link: float = Field(
+        0.5, ge=0.35, le=1, description="Similarity from which two records stay on one side of the split."
+    )
+    significant: tuple[Kind, ...] = Field(
+        ("chat", "article", "doc"),
+        description="Kinds whose look-alikes both stay when they differ in numbers, codes or negations above all.",
     )
     keep_first: tuple[str, ...] = Field((), description="Sources whose copies are kept before others', best first.")
+    prefer: tuple[Preference, ...] = Field(
+        ("source", "newest", "longest"), description="Which copy is kept, the most important reason first."
+    )
     cap: Share = Field(
         0.5, ge=0, le=1, description="Share of a source that may go as near duplicates before the build stops."
     )
-    ngram: int = Field(5, ge=2, le=13, description="Words in a shingle.")
+    ngram: int = Field(5, ge=2, le=13, description="Words in an n-gram.")
     boilerplate: int = Field(
         20, ge=2, description="An n-gram in more distinct records than this is template text and no evidence."
     )
 
 
 class Dedup(Stage):
-    """Exact duplicates by content, near duplicates by exact Jaccard similarity of what MinHash proposes.
+    """Exact duplicates by content, near duplicates by what the words of proposed pairs say.
 
     Case, punctuation, white space and placeholder numbers make no difference; digits and operators do. Labelled records
     and those with fewer than `ngram` words are compared for exact equality only. Every record dropped names one that
@@ -61,52 +72,26 @@ class Dedup(Stage):
     """
 
     name = "dedup"
-    version = 1
+    version = 2
     libraries = ("xxhash",)
     Settings = DedupSettings
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
-        """One row a record: identity, preference, content hash and its distinct shingles (12 bytes each)."""
-        import numpy as np
-        import pyarrow as pa
-
-        columns: dict[str, list[Any]] = {name: [] for name in ("id", "group", "date", "chars", "words", "exact")}
-
-        def texts() -> Iterator[str]:
-            for record in records:
-                labelled = _labelled(record, ctx)
-                columns["id"].append(record.id)
-                columns["group"].append(record.group or record.id)
-                columns["date"].append(_date(record))
-                columns["chars"].append(len(record.text))
-                columns["words"].append(len(record.text.split(None, ctx.settings.ngram)))
-                columns["exact"].append(content_hash(_labelled_text(record) if labelled else record.text))
-                yield "" if labelled else record.text
-
-        shingles, places = shingle_sets(texts(), ctx.settings.ngram)
-        offsets = pa.array(shingles.offsets)
-        arrays = {
-            "id": pa.array(columns["id"], pa.string()),
-            "group": pa.array(columns["group"], pa.string()),
-            "date": pa.array(columns["date"], pa.string()),
-            "chars": pa.array(columns["chars"], pa.int64()),
-            "words": pa.array(columns["words"], pa.int64()),
-            "exact": pa.array(columns["exact"], pa.binary()),
-            "shingles_n": pa.array(np.diff(shingles.offsets)),
-            "shingles": pa.LargeListArray.from_arrays(offsets, pa.array(shingles.values)),
-            "places": pa.LargeListArray.from_arrays(offsets, pa.array(places)),
-        }
-        return pa.table(arrays)
+        """One row a record: identity, preference, content hash and its words, 4 bytes each before compression."""
+        labelled = frozenset(name for name, facts in ctx.sources.items() if facts.role == "labelled")
+        return index(records, labelled, ctx.settings.ngram)
 
     def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
         """Which records go, for which others, and which groups become one.
 
-        Memory: about 0.5 kB a record, and 8 bytes for each shingle of records that meet another one in a band.
+        Memory: some 0.8 kB a record, of which the sketches (0.3 kB) move to a temporary file when there are many, a
+        table of at most 512 MiB for counting n-grams, and the words of one shard or of a few million pairs.
         Raises StepFailed when a source would lose more than `cap`, UsageError for an unknown source in `keep_first`.
         """
         import numpy as np
 
-        if unknown := sorted(set(ctx.settings.keep_first) - set(ctx.sources)):
+        settings: DedupSettings = ctx.settings
+        if unknown := sorted(set(settings.keep_first) - set(ctx.sources)):
             raise UsageError(
                 f"keep_first names {', '.join(unknown)}, which the recipe does not use.",
                 where="dedup",
@@ -114,36 +99,30 @@ class Dedup(Stage):
             )
         if not surveys:
             return Decision()
-        table = load(surveys, ctx.sources, ctx.settings.keep_first)
+        table = load(surveys, ctx.sources, settings.keep_first, settings.prefer)
         first, copies = _exact(table)
         unique = first == np.arange(len(first))
-        pairs = compare(
-            table,
-            unique,
-            similarity=ctx.settings.similarity,
-            link=ctx.settings.link,
-            boilerplate=ctx.settings.boilerplate,
-            verify=ctx.settings.verify,
-        )
-        low, high = pairs.records.T
-        near, linked = pairs.near, pairs.linked
-        gone = keepers(zip(low[near].tolist(), high[near].tolist(), pairs.similarity[near].tolist(), strict=True))
+        verdict = _verdict(table, unique, settings)
         groups = Groups(len(table.groups))
         number = table.rows["group_number"].to_numpy()
-        groups.merge(zip(number[low[linked]].tolist(), number[high[linked]].tolist(), strict=True))
+        groups.merge(number[verdict.linked].tolist())
         # A greeting, or a notice that is everywhere, says nothing about what else its groups hold.
-        tied = ~unique & (copies <= ctx.settings.boilerplate) & (table.rows["words"].to_numpy() >= ctx.settings.ngram)
+        tied = ~unique & (copies <= settings.boilerplate) & (table.rows["words_n"].to_numpy() >= settings.ngram)
         groups.merge(zip(number[tied].tolist(), number[first[tied]].tolist(), strict=True))
-        drops: dict[int, tuple[int, float | None]] = dict(gone)
+        _hold_to_cap(table, verdict.gone, settings.cap)
+        drops = dict(verdict.gone)
         for record in np.flatnonzero(~unique).tolist():
-            drops[record] = gone.get(int(first[record]), (int(first[record]), None))
-        _hold_to_cap(table, gone, ctx.settings.cap)
-        notes = pairs.notes | {
-            "exact_duplicates": sum(score is None for _, score in drops.values()),
-            "near_duplicates": sum(score is not None for _, score in drops.values()),
+            same = int(first[record])
+            drops[record] = verdict.gone.get(same, Gone(same, _EXACT, None, None, same))
+        reasons = [why.reason for why in drops.values()]
+        notes = verdict.notes | {
+            "exact_duplicates": reasons.count(_EXACT),
+            "near_duplicates": len(reasons) - reasons.count(_EXACT),
             "groups_merged": groups.merged,
         }
-        return Decision(per_shard=_tables(table, drops, dict(groups.changed())), notes=notes)
+        return Decision(
+            per_shard=_tables(table, drops, dict(groups.changed()), verdict.close, settings.similarity), notes=notes
+        )
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Drop what was decided, and give merged groups their common name."""
@@ -156,30 +135,37 @@ class Dedup(Stage):
             if row["id"] != record.id:
                 raise StepFailed("the decisions belong to other records.", where="dedup", hint="Run the step again.")
             if row["action"] == "drop":
-                threshold = None if row["score"] is None else ctx.settings.similarity
-                yield Dropped(record, row["reason"], row["score"], threshold, {"kept": row["kept"]})
-            else:
-                yield replace(record, group=row["group"])
+                detail = {"kept": row["kept"]} | ({"compared": row["pair"]} if row["pair"] != row["kept"] else {})
+                yield Dropped(record, row["reason"], row["score"], row["threshold"], detail)
+                continue
+            kept = record if row["group"] is None else replace(record, group=row["group"])
+            if row["score"] is not None:
+                ctx.near(kept, row["reason"], row["score"], row["threshold"])
+            yield kept
 
 
-def _labelled(record: Record, ctx: StageContext) -> bool:
-    facts = ctx.sources.get(record.source)
-    return record.kind == "labelled" or (facts is not None and facts.role == "labelled")
+def _verdict(table: Candidates, unique: NDArray[np.bool_], settings: DedupSettings) -> Verdict:
+    import numpy as np
 
-
-def _labelled_text(record: Record) -> str:
-    """What makes a labelled record the same as another: its text and everything that can be its answer."""
-    import orjson
-
-    answers = {key: record.meta[key] for key in _ANSWER_KEYS if key in record.meta}
-    return f"labelled\n{record.text}\n{orjson.dumps(answers, option=orjson.OPT_SORT_KEYS).decode()}"
-
-
-def _date(record: Record) -> str:
-    for key in _DATE_KEYS:
-        if match := _DATE.match(str(record.meta.get(key, ""))):
-            return match[0]
-    return ""
+    pairs = propose_and_compare(
+        table,
+        unique,
+        n=settings.ngram,
+        similarity=settings.similarity,
+        boilerplate=settings.boilerplate,
+        contained=settings.containment is not None,
+    )
+    if pairs is None:
+        return Verdict({}, np.zeros((0, 2), np.int64), {}, {"pairs_verified": 0})
+    return judge(
+        pairs,
+        table,
+        similarity=settings.similarity,
+        link=min(settings.link, settings.similarity),
+        edits=settings.edits,
+        containment=settings.containment,
+        significant=settings.significant,
+    )
 
 
 def _exact(table: Candidates) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -193,7 +179,7 @@ def _exact(table: Candidates) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return by_content["first"].cast(pl.Int64).to_numpy(), by_content["copies"].cast(pl.Int64).to_numpy()
 
 
-def _hold_to_cap(table: Candidates, gone: dict[int, tuple[int, float]], cap: float) -> None:
+def _hold_to_cap(table: Candidates, gone: dict[int, Gone], cap: float) -> None:
     """Stop before near-duplicate removal guts a source; what it removes cannot be seen in what is left."""
     names = [survey.source for survey in table.surveys]
     shards, ids = table.rows["shard"], table.rows["id"]
@@ -207,7 +193,7 @@ def _hold_to_cap(table: Candidates, gone: dict[int, tuple[int, float]], cap: flo
     if over:
         lines = []
         for name in over:
-            shown = ", ".join(f"{ids[k]} ~ {ids[gone[k][0]]} ({gone[k][1]:.2f})" for k in lost[name][:5])
+            shown = ", ".join(f"{ids[k]} ~ {ids[gone[k].pair]} ({gone[k].score:.2f})" for k in lost[name][:5])
             part = len(lost[name]) / totals[name]
             lines.append(f"{name} would lose {len(lost[name])} of {totals[name]} records ({part:.1%}), such as {shown}")
         raise StepFailed(
@@ -218,9 +204,9 @@ def _hold_to_cap(table: Candidates, gone: dict[int, tuple[int, float]], cap: flo
 
 
 def _tables(
-    table: Candidates, drops: dict[int, tuple[int, float | None]], groups: dict[int, int]
+    table: Candidates, drops: dict[int, Gone], groups: dict[int, int], close: dict[int, float], similarity: float
 ) -> dict[str, pa.Table]:
-    """For each shard the rows where something changes, in the shard's order."""
+    """For each shard the rows where something changes, or that came close to it, in the shard's order."""
     import numpy as np
     import pyarrow as pa
 
@@ -231,26 +217,31 @@ def _tables(
             ("action", pa.string()),
             ("reason", pa.string()),
             ("score", pa.float64()),
+            ("threshold", pa.float64()),
             ("kept", pa.string()),
+            ("pair", pa.string()),
             ("group", pa.string()),
         ]
     )
     number = table.rows["group_number"].to_numpy()
-    touched = np.zeros(len(number), bool)
-    touched[list(drops)] = True
+    touched = np.zeros(len(number), np.bool_)
+    touched[[*drops, *close]] = True
     touched |= np.isin(number, list(groups))
     rows: dict[str, list[dict[str, Any]]] = {survey.shard: [] for survey in table.surveys}
-    ids = table.rows["id"]
+    ids, shards, places = table.rows["id"], table.rows["shard"], table.rows["row"]
     for record in np.flatnonzero(touched).tolist():
-        shard, row = table.rows["shard"][record], table.rows["row"][record]
-        line: dict[str, Any] = {"row": row, "id": ids[record]}
+        line: dict[str, Any] = {"row": places[record], "id": ids[record]}
         if record in drops:
-            kept, score = drops[record]
-            reason = "exact-duplicate" if score is None else "near-duplicate"
-            line |= {"action": "drop", "reason": reason, "score": score, "kept": ids[kept]}
+            why = drops[record]
+            line |= {"action": "drop", "reason": why.reason, "score": why.score, "threshold": why.threshold}
+            line |= {"kept": ids[why.kept], "pair": ids[why.pair]}
         else:
-            line |= {"action": "group", "group": table.groups[groups[int(number[record])]]}
-        rows[table.surveys[shard].shard].append(line)
+            line["action"] = "keep"
+            if int(number[record]) in groups:
+                line["group"] = table.groups[groups[int(number[record])]]
+            if record in close:
+                line |= {"reason": "near-duplicate", "score": close[record], "threshold": similarity}
+        rows[table.surveys[shards[record]].shard].append(line)
     return {
         shard: pa.Table.from_pylist(sorted(lines, key=lambda line: int(line["row"])), schema=schema)
         for shard, lines in rows.items()

@@ -1,132 +1,166 @@
-"""Finds and scores the pairs of records that may be near duplicates."""
+"""Proposes pairs of records that may be duplicates, from sketches and samples of their n-grams, and compares them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from corpusforge.curate.clusters import candidate_pairs
-from corpusforge.curate.dedup_table import Candidates, take
-from corpusforge.curate.dedup_verify import PASSAGE, longest_passage, overlap
-from corpusforge.curate.shingles import Ragged
-from corpusforge.curate.sketch import Bands, Frequency, band_keys, choose_bands
+from corpusforge.curate.dedup_table import Candidates, roomy
+from corpusforge.curate.dedup_verify import Compared, compare
+from corpusforge.curate.shingles import Ragged, shingles_of
+from corpusforge.curate.sketch import Bands, band_keys, choose_bands
+from corpusforge.curate.template import Template, text_parts, words_in
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
-LINK_RECALL = 0.98
+    Index = NDArray[np.int64]
+
+# Of records with a tenth of their words changed, 0.35 of the n-grams are left in common.
+LOOSE, LOOSE_RECALL = 0.35, 0.97
 NEAR_RECALL = 0.999
+TRIPLES = 0.45
+# Every eighth n-gram, by its hash, stands for a record that may be contained in another.
+_SAMPLED = 8
+_BLOCK_WORDS = 1 << 22
+_BLOCK_PAIRS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Pairs of record numbers (low, high), shape (pairs, 2), with their similarity and what follows from it."""
+    """Pairs of record numbers (low, high), shape (pairs, 2), ascending, and what comparing their words gave."""
 
-    records: NDArray[np.int64]
-    similarity: NDArray[np.float64]
-    near: NDArray[np.bool_]
-    linked: NDArray[np.bool_]
-    notes: dict[str, Any]
+    records: Index
+    compared: Compared
+    template: int
 
 
-@dataclass(slots=True)
-class _Keys:
-    """Band keys of some records, collected shard by shard."""
+def propose_and_compare(
+    table: Candidates, unique: NDArray[np.bool_], *, n: int, similarity: float, boilerplate: int, contained: bool
+) -> Pairs | None:
+    """All pairs among the records that `unique` marks that may be alike, compared word by word; None if there are none.
 
-    numbers: NDArray[np.int64]
-    keys: NDArray[np.uint32]
-    rows: int
-
-    @classmethod
-    def collect(cls, parts: list[tuple[NDArray[np.int64], NDArray[np.uint32]]], rows: int) -> _Keys:
-        import numpy as np
-
-        # In the order of preference, so that no result depends on how records are spread over shards.
-        numbers = np.concatenate([numbers for numbers, _ in parts])
-        order = np.argsort(numbers)
-        return cls(numbers[order], np.concatenate([keys for _, keys in parts])[order], rows)
-
-    def estimate(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Similarity as the sketches see it: the share of equal bands is about similarity ** rows; 0 if not covered."""
-        import numpy as np
-
-        out = np.zeros(len(pairs))
-        if len(self.numbers):
-            place = np.minimum(np.searchsorted(self.numbers, pairs), len(self.numbers) - 1)
-            covered = np.flatnonzero((self.numbers[place] == pairs).all(axis=1))
-            for begin in range(0, len(covered), 65_536):
-                some = covered[begin : begin + 65_536]
-                equal = self.keys[place[some, 0]] == self.keys[place[some, 1]]
-                out[some] = equal.mean(axis=1) ** (1 / self.rows)
-        return out
-
-
-def compare(
-    table: Candidates, unique: NDArray[np.bool_], *, similarity: float, link: float, boilerplate: int, verify: bool
-) -> Pairs:
-    """All pairs among the records that `unique` marks that share a band of their sketches, and their similarity.
-
-    There are two sketches: of the shingles that are not boilerplate, cut to find pairs down to `link`, and, for records
-    that contain boilerplate, of everything, cut to find pairs at `similarity`. With `verify` each pair's sets are
-    compared exactly; without, the better of the two sketches' estimates stands.
+    There are three sketches: of what is a record's own, cut to find pairs of which a tenth of the words was changed;
+    and, for records with template text, of everything, cut to find pairs at `similarity`, and of the word triples of
+    what is their own, which may be short. With `contained`, records whose
+    sampled n-grams lie in another one are proposed as well.
     """
     import numpy as np
 
-    count = table.rows["shingles_n"].to_numpy()
-    wanted = unique & (count > 0)
-    frequency = Frequency(int(count[wanted].sum()))
-    for _, shingles in table.shingles(wanted):
-        frequency.add(shingles.values)
-    cuts = choose_bands(min(link, similarity), LINK_RECALL), choose_bands(similarity, NEAR_RECALL)
-    sketches = _sketches(table, wanted, frequency, boilerplate, cuts)
-    packed = np.concatenate([candidate_pairs(sketch.keys, sketch.numbers) for sketch in sketches])
-    pairs = np.unique(packed, axis=0)
-    notes: dict[str, Any] = {"candidates": len(pairs), "pairs_verified": len(pairs) if verify else 0}
-    if not verify:
-        scores = np.maximum(*(sketch.estimate(pairs) for sketch in sketches))
-        return Pairs(pairs, scores, scores >= similarity, scores >= min(link, similarity), notes)
-    met = np.zeros(len(unique), bool)
-    met[pairs.ravel()] = True
-    numbers, joined = _joined(table.shingles(met))
-    place = np.zeros(len(unique), np.int64)
-    place[numbers] = np.arange(len(numbers))
-    common = frequency.above(joined.values, boilerplate)
-    places = _joined(table.shingles(met, "places"))[1].values.astype(np.uint32)
-    passages = longest_passage(common, joined, places) >= PASSAGE
-    result = overlap(place[pairs], joined, common, passages)
-    near, linked = result.near(similarity, link), result.linked(similarity, link)
-    notes["pairs_alike_by_template"] = int(((result.full >= similarity) & ~near).sum())
-    return Pairs(pairs, result.full, near, linked, notes)
+    wanted = unique & (table.rows["words_n"].to_numpy() >= n)
+    template = _template(table, wanted, n, boilerplate)
+    folder = table.surveys[0].path.parent
+    own = _Keys(len(wanted), choose_bands(LOOSE, LOOSE_RECALL), folder)
+    whole = _Keys(len(wanted), choose_bands(similarity, NEAR_RECALL), folder)
+    triples = _Keys(len(wanted), choose_bands(TRIPLES, NEAR_RECALL), folder)
+    samples: list[tuple[NDArray[np.uint64], Index]] = []
+    for numbers, words in table.words(wanted):
+        shingles = shingles_of(words, n)
+        common, mine = text_parts(template.common(shingles.values), shingles)
+        personal = shingles.only(mine)
+        own.add(numbers, personal)
+        some = np.flatnonzero(shingles.counts(common) > 0)
+        if len(some):
+            whole.add(numbers[some], shingles.take(some))
+            marks, some_words = Ragged(mine, shingles.offsets).take(some), words.take(some)
+            rest = some_words.only(words_in(marks.values, marks, some_words, n))
+            triples.add(numbers[some], shingles_of(rest, 3))
+        if contained:
+            drawn = np.flatnonzero(personal.values % np.uint64(_SAMPLED) == 0)
+            samples.append((personal.values[drawn], numbers[personal.owners[drawn]]))
+    found = [own.pairs(), whole.pairs(), triples.pairs(), *([_sharing_samples(samples)] if samples else [])]
+    pairs = np.unique(np.concatenate(found), axis=0)
+    if not len(pairs):
+        return None
+    parts = [_compared(table, block, template, n) for block in _blocks(pairs, table.rows["words_n"].to_numpy())]
+    return Pairs(pairs, Compared.joined(parts), len(template))
 
 
-def _sketches(
-    table: Candidates, wanted: NDArray[np.bool_], frequency: Frequency, boilerplate: int, cuts: tuple[Bands, Bands]
-) -> tuple[_Keys, _Keys]:
+def _template(table: Candidates, wanted: NDArray[np.bool_], n: int, boilerplate: int) -> Template:
+    template = Template(int(table.rows["words_n"].to_numpy()[wanted].sum()), boilerplate)
+    for _, words in table.words(wanted):
+        template.look(shingles_of(words, n).values)
+    if template.suspects:
+        for _, words in table.words(wanted):
+            template.count(shingles_of(words, n))
+    template.finish()
+    return template
+
+
+class _Keys:
+    """The band keys of some records, one row a band; many lie in a temporary file."""
+
+    def __init__(self, records: int, bands: Bands, folder: Path) -> None:
+        import numpy as np
+
+        self._bands = bands
+        self._covered = np.zeros(records, np.bool_)
+        self._keys = roomy(bands.count * records, folder).reshape(bands.count, records)
+
+    def add(self, numbers: Index, shingles: Ragged) -> None:
+        """Sketch these records; one without any n-gram is left out."""
+        import numpy as np
+
+        some = np.flatnonzero(shingles.sizes > 0)
+        if len(some):
+            if len(some) < len(numbers):
+                numbers, shingles = numbers[some], shingles.take(some)
+            self._covered[numbers] = True
+            self._keys[:, numbers] = band_keys(shingles, self._bands).T
+
+    def pairs(self) -> Index:
+        """The records that meet in a band."""
+        import numpy as np
+
+        return candidate_pairs(self._keys, np.flatnonzero(self._covered))
+
+
+def _sharing_samples(samples: list[tuple[NDArray[np.uint64], Index]]) -> Index:
+    """Pairs of records where one shares at least half of its sampled n-grams with the other."""
+    import numpy as np
+    import polars as pl
+
+    frame = pl.DataFrame(
+        {
+            "hash": np.concatenate([hashes for hashes, _ in samples]),
+            "record": np.concatenate([records for _, records in samples]),
+        }
+    ).unique()
+    sizes = frame.group_by("record").len("size")
+    # An n-gram in many records is no one's own, so that these groups are small.
+    met = frame.join(frame, on="hash").filter(pl.col("record") < pl.col("record_right"))
+    pairs = met.group_by("record", "record_right").len("shared")
+    pairs = pairs.join(sizes, on="record").join(sizes, left_on="record_right", right_on="record", suffix="_right")
+    pairs = pairs.filter(2 * pl.col("shared") >= pl.min_horizontal("size", "size_right")).sort("record", "record_right")
+    return pairs.select("record", "record_right").to_numpy().astype(np.int64)
+
+
+def _blocks(pairs: Index, sizes: Index) -> Iterator[Index]:
+    """The pairs in runs whose records' words fit into memory together."""
     import numpy as np
 
-    link_bands, near_bands = cuts
-    none = np.zeros(0, np.int64)
-    own = [(none, np.zeros((0, link_bands.count), np.uint32))]
-    whole = [(none, np.zeros((0, near_bands.count), np.uint32))]
-    for numbers, shingles in table.shingles(wanted):
-        common = frequency.above(shingles.values, boilerplate)
-        commons = np.concatenate(([0], np.cumsum(common)))[shingles.offsets]
-        stripped = Ragged(shingles.values[~common], shingles.offsets - commons)
-        some = np.flatnonzero(np.diff(stripped.offsets) > 0)
-        own.append((numbers[some], band_keys(take(stripped, some), link_bands)))
-        templated = np.flatnonzero(np.diff(commons) > 0)
-        whole.append((numbers[templated], band_keys(take(shingles, templated), near_bands)))
-    return _Keys.collect(own, link_bands.rows), _Keys.collect(whole, near_bands.rows)
+    volume = np.cumsum(sizes[pairs].sum(axis=1)) // _BLOCK_WORDS
+    number = np.arange(len(pairs)) // _BLOCK_PAIRS
+    cuts = np.flatnonzero((np.diff(volume) > 0) | (np.diff(number) > 0)) + 1
+    yield from np.split(pairs, cuts)
 
 
-def _joined(parts: Iterable[tuple[NDArray[np.int64], Ragged]]) -> tuple[NDArray[np.int64], Ragged]:
+def _compared(table: Candidates, pairs: Index, template: Template, n: int) -> Compared:
     import numpy as np
 
-    numbers, values, sizes = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)], [np.zeros(1, np.int64)]
-    for part, shingles in parts:
+    met = np.zeros(len(table.rows), np.bool_)
+    met[pairs] = True
+    numbers, values, sizes = [], [], [np.zeros(1, np.int64)]
+    for part, words in table.words(met):
         numbers.append(part)
-        values.append(shingles.values)
-        sizes.append(np.diff(shingles.offsets))
-    return np.concatenate(numbers), Ragged(np.concatenate(values), np.cumsum(np.concatenate(sizes)))
+        values.append(words.values)
+        sizes.append(words.sizes)
+    place = np.zeros(len(met), np.int64)
+    place[np.concatenate(numbers)] = np.arange(int(met.sum()))
+    joined = Ragged(np.concatenate(values), np.cumsum(np.concatenate(sizes)))
+    return compare(place[pairs], joined, template, n)

@@ -1,4 +1,4 @@
-"""Small fixed-size sketches of shingle sets, from which alike records are proposed without comparing all pairs."""
+"""Small fixed-size sketches of n-gram sets, from which alike records are proposed without comparing all pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BINS = 256
 _PROBES = 8
-_CHUNK = 2048
+_CHUNK = 512
 _EMPTY = 0xFFFFFFFFFFFFFFFF
 
 
@@ -33,16 +33,20 @@ class Bands:
 
 
 def choose_bands(similarity: float, recall: float) -> Bands:
-    """The most selective bands whose recall at exactly `similarity` is at least `recall`."""
+    """The most selective and then fewest bands whose recall at exactly `similarity` is at least `recall`."""
     for rows in range(16, 1, -1):
-        bands = Bands(BINS // rows, rows)
-        if bands.recall(similarity) >= recall:
-            return bands
+        most = Bands(BINS // rows, rows)
+        if most.recall(similarity) >= recall:
+            few = (count for count in range(1, most.count + 1) if Bands(count, rows).recall(similarity) >= recall)
+            return Bands(next(few), rows)
     return Bands(BINS, 1)
 
 
 def band_keys(shingles: Ragged, bands: Bands) -> NDArray[np.uint32]:
-    """One key for each record and band, shape (records, bands.count); records must have at least one shingle."""
+    """One key for each record and band, shape (records, bands.count); records must have at least one n-gram.
+
+    The order of a record's n-grams, and how often one occurs, make no difference.
+    """
     import numpy as np
 
     records = len(shingles.offsets) - 1
@@ -50,46 +54,43 @@ def band_keys(shingles: Ragged, bands: Bands) -> NDArray[np.uint32]:
     for begin in range(0, records, _CHUNK):
         end = min(begin + _CHUNK, records)
         part = shingles.values[shingles.offsets[begin] : shingles.offsets[end]]
-        values = _sketch(part, shingles.offsets[begin : end + 1] - shingles.offsets[begin])
-        cut = values[:, : bands.count * bands.rows].reshape(end - begin, bands.count, bands.rows)
-        key = cut[:, :, 0].copy()
+        values = _sketch(Ragged(part, shingles.offsets[begin : end + 1] - shingles.offsets[begin]), bands)
+        cut = values.reshape(end - begin, bands.count, bands.rows)
+        key: Hashes = cut[:, :, 0].copy()
         for row in range(1, bands.rows):
             key = mix(key + cut[:, :, row])
         keys[begin:end] = (mix(key) >> np.uint64(32)).astype(np.uint32)
     return keys
 
 
-def _sketch(values: Hashes, offsets: NDArray[np.int64]) -> Hashes:
-    """One-permutation MinHash (Li, Owen and Zhang 2012): the smallest hash of each of 256 ranges, in one pass.
+def _sketch(shingles: Ragged, bands: Bands) -> Hashes:
+    """One-permutation MinHash (Li, Owen and Zhang 2012): the smallest hash of each of 256 ranges, as many as needed.
 
-    Sorted sets make it a look at neighbours. Empty bins borrow from bins probed in an order that depends on the bin
-    alone (Shrivastava 2017); what eight probes leave empty takes a classical MinHash value of its own.
+    Empty bins borrow from bins probed in an order that depends on the bin alone (Shrivastava 2017); what eight probes
+    leave empty takes a classical MinHash value of its own.
     """
     import numpy as np
 
+    values, offsets = shingles.values, shingles.offsets
     records = len(offsets) - 1
-    sizes = np.diff(offsets)
-    record_of = np.repeat(np.arange(records), sizes)
-    slot = record_of * BINS + (values >> np.uint64(56)).astype(np.int64)
-    first = np.ones(len(slot), bool)
-    first[1:] = slot[1:] != slot[:-1]
     flat = np.full(records * BINS, _EMPTY, np.uint64)
-    flat[slot[first]] = values[first]
+    np.minimum.at(flat, shingles.owners * BINS + (values >> np.uint64(56)).astype(np.int64), values)
     own = flat.reshape(records, BINS)
-    out = own.copy()
+    out = own[:, : bands.count * bands.rows].copy()
     probes, seeds = _probe_table()
-    rows, bins = np.nonzero(own == np.uint64(_EMPTY))
+    missing = np.flatnonzero(out == np.uint64(_EMPTY))
+    rows, bins = np.divmod(missing, out.shape[1])
     for attempt in range(_PROBES):
         borrowed = own[rows, probes[attempt][bins]]
         out[rows, bins] = borrowed
-        missing = borrowed == np.uint64(_EMPTY)
-        rows, bins = rows[missing], bins[missing]
+        still = borrowed == np.uint64(_EMPTY)
+        rows, bins = rows[still], bins[still]
     if len(rows):
-        counts = sizes[rows]
+        counts = shingles.sizes[rows]
         starts = np.cumsum(counts) - counts
         position = np.arange(int(counts.sum())) - np.repeat(starts, counts) + np.repeat(offsets[rows], counts)
-        hashed = mix(values[position] ^ np.repeat(seeds[bins], counts))
-        out[rows, bins] = np.minimum.reduceat(hashed, starts)
+        seeded: Hashes = np.bitwise_xor(values[position], np.repeat(seeds[bins], counts))
+        out[rows, bins] = np.minimum.reduceat(mix(seeded), starts)
     return out
 
 
@@ -100,36 +101,3 @@ def _probe_table() -> tuple[NDArray[np.int64], Hashes]:
     numbers = np.arange(1, BINS * (_PROBES + 1) + 1, dtype=np.uint64)
     mixed = mix(numbers * np.uint64(0x9E3779B97F4A7C15))
     return (mixed[: BINS * _PROBES] >> np.uint64(56)).astype(np.int64).reshape(_PROBES, BINS), mixed[BINS * _PROBES :]
-
-
-class Frequency:
-    """In how many records each shingle occurs: a count-min sketch (Cormode and Muthukrishnan 2005) of bounded size.
-
-    Each shingle has two counters in one table of at most 512 MiB, eight times as large as there are shingles while it
-    can be. Only a shingle that shares both with frequent ones is taken for frequent.
-    """
-
-    def __init__(self, shingles: int) -> None:
-        import numpy as np
-
-        self._bits = min(27, max(20, (8 * shingles).bit_length()))
-        self._counts = np.zeros(1 << self._bits, np.uint32)
-
-    def add(self, values: Hashes) -> None:
-        """Count each of these shingles once more."""
-        import numpy as np
-
-        for slots in self._slots(values):
-            np.add.at(self._counts, slots, np.uint32(1))
-
-    def above(self, values: Hashes, limit: int) -> NDArray[np.bool_]:
-        """Which of these shingles occur in more than `limit` records."""
-        first, second = self._slots(values)
-        return (self._counts[first] > limit) & (self._counts[second] > limit)
-
-    def _slots(self, values: Hashes) -> tuple[Hashes, Hashes]:
-        import numpy as np
-
-        # Mixed once more: the sketch's bins are cut from the top bits, and collisions should not follow them.
-        mixed = mix(values)
-        return mixed >> np.uint64(64 - self._bits), mixed & np.uint64((1 << self._bits) - 1)
