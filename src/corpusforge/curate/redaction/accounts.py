@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from corpusforge.curate.redaction.findings import Finding
 from corpusforge.curate.redaction.rules import Rule
-from corpusforge.curate.redaction.words import COMMON, vocabulary
+from corpusforge.curate.redaction.words import COMMON, vocabulary, word_list
 
 
 def luhn(digits: str) -> bool:
@@ -72,8 +72,8 @@ def _bare_code(text: str, start: int, end: int) -> bool:
     return (digits >= 3 or (digits >= 2 and len(value.split()) >= 3)) and not _holds_word(value)
 
 
-_NO_CODE = frozenset("for top at in by to of on or may jun jul jan feb mar apr aug sep oct nov dec mon tue wed thu fri sat "
-                     "sun rs usd eur inr gbp am pm age my the and was is its are day yrs row bus".split())  # fmt: skip
+# What stands before a number without being part of a code.
+_NO_CODE = word_list("no_codes")
 
 
 def _short_code(text: str, start: int, end: int) -> bool:
@@ -87,8 +87,7 @@ def _said_number(text: str, start: int, end: int) -> bool:
 
 
 _GROUP = re.compile(r"[A-Za-z]+|\d+")
-_UNITS = frozenset("am pm th st nd rd gb mb kb tb mhz ghz kg lb lbs cm mm km ft hr hrs min mins sec usd eur gbp inr rs x k m "
-                   "cc hp mpg px pcs pc ok mr ms dr".split())  # fmt: skip
+_UNITS = word_list("units")
 
 
 def spaced_codes(turn: str) -> Iterator[Finding]:
@@ -102,9 +101,9 @@ def spaced_codes(turn: str) -> Iterator[Finding]:
         while run and run[0][0] in ("a", "i", "A", "I"):
             run.pop(0)
         digits = sum(len(part[0]) for part in run if part[0].isdigit())
-        if digits and len(run) > 1 and any(part[0].isalpha() for part in run):
-            if (digits > 2 or (len(run) > 2 and digits > 1)) and not run[-1][0].endswith("00"):
-                yield Finding("ORDER_ID", run[0].start(), run[-1].end(), "spaced-code", 0.5)
+        mixed = digits and any(part[0].isalpha() for part in run)
+        if mixed and (digits > 2 or (len(run) > 2 and digits > 1)) and not run[-1][0].endswith("00"):
+            yield Finding("ORDER_ID", run[0].start(), run[-1].end(), "spaced-code", 0.5)
         run = [match] if match is not None and _code_part(match[0]) else []
 
 
@@ -182,7 +181,8 @@ ACCOUNTS: tuple[Rule, ...] = (
     Rule("ORDER_ID", "bare-short-code", r"\A\s*(?P<v>[A-Z]{2,3}[ ]?\d{3,9}|\d{3,9}[ ][A-Z]{2,3})\s*[.!]?\s*\Z", 0.5,
          digits=3, check=_short_code, chat_only=True),
     Rule("ACCOUNT_NUMBER", "said-number",
-         r"\A(?:[A-Z']+[ ,]+){0,4}?(?:is|are|its|it's|ok|okay|sure|yes|and|here|thing|hmm+|number|no|digits|last|with|ends?)"
+         r"\A(?:[A-Z']+[ ,]+){0,4}?(?:is|are|its|it's|ok|okay|sure|yes|and|here|thing|hmm+|number"
+         r"|no|digits|last|with|ends?)"
          r"[ ,:]+(?P<v>\d{4,22})\s*[.!]?\s*\Z", 0.5, digits=4, check=_said_number, chat_only=True),
     Rule("ACCOUNT_NUMBER", "long-number", r"(?<![\w./-])\d{12,24}(?![\w/-]|\.\d)", 0.5, digits=12, chat_only=True),
     Rule("ACCOUNT_NUMBER", "bare-code",
