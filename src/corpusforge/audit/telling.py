@@ -69,7 +69,7 @@ def remarks(result: Mapping[str, Any]) -> Iterator[str]:
     """What was searched, where raw text lies by design, and what was not tested and why."""
     seen, before = result["searched"], result["before_redaction"]
     yield (
-        f"Searched {seen['files']:,} files ({seen['bytes']:,} bytes, {seen['strings']:,} strings, "
+        f"Searched {seen['files']:,} files ({seen['strings']:,} strings, "
         f"{seen['tokens']:,} token ids), their names, the log, and temporary files."
     )
     yield (

@@ -1,0 +1,237 @@
+"""The audit runs the real pipeline: what it reports adds up, a hole in redaction is found, and nothing of it remains."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from corpusforge import commands
+from corpusforge.audit import telling
+from corpusforge.audit.battery import battery, chosen
+from corpusforge.audit.canary import squeezed
+from corpusforge.audit.hosts import Host, raw_format, raw_row, shortened
+from corpusforge.audit.plant import MOST, plant
+from corpusforge.audit.score import wilson
+from corpusforge.build import build
+from corpusforge.errors import GateFailed, UsageError
+from corpusforge.progress import Progress
+from corpusforge.recipe import Run, read_recipe
+from corpusforge.record import Message, Origin, Record, render
+from corpusforge.stage import SourceFacts
+
+from . import audit_running
+
+COUNTS = ("planted", "masked", "leaked", "not_tested")
+
+
+def built(recipe: Path) -> dict[str, Any]:
+    made = build(read_recipe(recipe), recipe.parents[1] / "builds", Progress(quiet=True), Run(workers=1))
+    return {**made.manifest, "folder": made.folder, "reused": made.reused}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A build with a small audit of its own."""
+    return built(audit_running.make(tmp_path_factory.mktemp("whole"), gates="gates: {canary_leak: 100%}"))
+
+
+@pytest.fixture(scope="module")
+def holed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same, with a recipe that forgets e-mail addresses."""
+    redact = "{entities: [PERSON, PHONE_NUMBER, CREDIT_CARD, IBAN_CODE, SECRET]}"
+    gates = "gates: {canary_leak: 1%}"
+    return built(audit_running.make(tmp_path_factory.mktemp("holed"), redact=redact, gates=gates))
+
+
+def test_every_planted_value_is_masked_leaked_or_not_tested(whole: dict[str, Any]) -> None:
+    audit = whole["audit"]
+    everything = audit["all"]
+    assert everything["planted"] == everything["masked"] + everything["leaked"] + everything["not_tested"]
+    assert everything["planted"] + sum(audit["not_planted"].values()) == 45
+    assert everything["not_tested"] == sum(audit["not_tested"].values())
+    for group in ("kinds", "surfaces", "contexts", "positions", "languages"):
+        for count in COUNTS:
+            assert sum(one[count] for one in audit[group].values()) == everything[count], (group, count)
+    for count in COUNTS:
+        assert sum(audit[group][count] for group in ("gated", "disguised", "other")) == everything[count]
+        assert audit["structured"][count] == audit["gated"][count] + audit["disguised"][count]
+    assert everything["masked"] > 10, "most plain structured values are found by redaction"
+    assert len(audit["leaks"]) == everything["leaked"]
+    assert audit["before_redaction"]["canaries_seen"] == everything["planted"]
+
+
+def test_the_card_and_the_gate_say_what_came_of_it(whole: dict[str, Any]) -> None:
+    gate = next(gate for gate in whole["gates"] if gate["name"] == "canary_leak")
+    assert gate["passed"]
+    assert gate["found"] == whole["audit"]["gated"]["leaked"]
+    page = (whole["folder"] / "card.html").read_text()
+    assert "Leak audit" in page
+    assert "Leak audit" in (whole["folder"] / "README.md").read_text()
+    card = orjson.loads((whole["folder"] / "card.json").read_bytes())
+    assert {row["name"] for row in card["planted"]["kinds"]} == set(whole["audit"]["kinds"])
+
+
+def test_no_planted_value_stays_on_disk_but_the_leaks_that_are_reported(whole: dict[str, Any]) -> None:
+    """The copies hold raw text: what is left of them is a leak of its own."""
+    builds = whole["folder"].parent
+    assert not [path for path in builds.rglob("*") if "audit-" in path.name]
+    told = {squeezed(leak["value"]) for leak in whole["audit"]["leaks"]}
+    recipe = read_recipe(builds.parents[1] / "recipes" / "small.yaml")
+    hosts = {name: [] for name in ("chats", "notes")}
+    for path in sorted(path for path in builds.rglob("*") if path.is_file()):
+        data = squeezed(path.read_bytes().decode("utf-8", "replace"))
+        for canary in planted_again(recipe, whole, hosts):
+            if canary.whole[0] not in told and len(canary.whole[0]) > 9:
+                assert canary.whole[0] not in data, (canary.form.label, path)
+
+
+def planted_again(recipe: Any, made: dict[str, Any], cache: dict[str, Any]) -> list[Any]:
+    """The canaries of a build's audit, drawn once more from its steps."""
+    if "canaries" not in cache:
+        from corpusforge.audit.hosts import choose_hosts
+        from corpusforge.build import make_recipe_plan
+
+        plan, walk = make_recipe_plan(recipe, made["folder"].parent.parent)
+        facts = {source.name: source.facts() for source in recipe.sources}
+        hosts = choose_hosts(plan, walk.states, 45)
+        cache["canaries"] = list(plant(chosen(45, 17), hosts, facts, 17, 1.0).canaries.values())
+        assert len(cache["canaries"]) == made["audit"]["all"]["planted"]
+    found: list[Any] = cache["canaries"]
+    return found
+
+
+def test_a_second_build_audits_nothing_and_another_place_comes_to_the_same(
+    whole: dict[str, Any], tmp_path: Path
+) -> None:
+    again = built(whole["folder"].parents[2] / "recipes" / "small.yaml")
+    assert again["reused"]
+    other = tmp_path / "other"
+    shutil.copytree(whole["folder"].parents[2], other, ignore=shutil.ignore_patterns("builds"))
+    moved = built(other / "recipes" / "small.yaml")
+    assert moved["audit"] == whole["audit"]
+    assert (moved["folder"] / "manifest.json").read_bytes() == (whole["folder"] / "manifest.json").read_bytes()
+
+
+def test_a_recognizer_that_is_switched_off_is_found_and_the_gate_fails(holed: dict[str, Any]) -> None:
+    kinds = holed["audit"]["kinds"]
+    assert kinds["email"]["leaked"] > 0
+    assert any(leak["form"].startswith("email.") and leak["gated"] for leak in holed["audit"]["leaks"])
+    gate = next(gate for gate in holed["gates"] if gate["name"] == "canary_leak")
+    assert not gate["passed"]
+    leak = next(leak for leak in holed["audit"]["leaks"] if leak["form"].startswith("email."))
+    assert leak["first"][0]["file"].startswith("builds/small/")
+    assert leak["first"][0]["field"]
+
+
+def test_the_command_prints_one_object_and_fails_with_what_to_do(
+    holed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(GateFailed, match="structured values leaked") as failed:
+        commands.audit(str(holed["folder"]), None, None, 45, 1.0, 20, True, True)
+    assert failed.value.exit_code == 1
+    assert "redact" in failed.value.problem.hint
+    told = orjson.loads(capsys.readouterr().out)
+    assert told["build"] == holed["folder"].name
+    assert {key: told[key] for key in ("all", "kinds")} == {key: holed["audit"][key] for key in ("all", "kinds")}
+    assert told["second_look"]["records"] == 20
+
+
+def test_the_tables_for_people_name_every_kind_and_leak(
+    holed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(GateFailed):
+        commands.audit(str(holed["folder"]), None, None, 45, 1.0, 20, False, True)
+    said = capsys.readouterr().out
+    for word in (*holed["audit"]["kinds"], "second detector", "raw text by design", holed["audit"]["leaks"][0]["form"]):
+        assert word in said
+
+
+def test_a_build_that_its_recipe_no_longer_makes_is_not_audited(holed: dict[str, Any], tmp_path: Path) -> None:
+    """The audit runs the pipeline that there is; its figures must not be printed under another build's name."""
+    copy = tmp_path / "copy"
+    shutil.copytree(holed["folder"].parents[2], copy)
+    recipe = copy / "recipes" / "small.yaml"
+    recipe.write_text(recipe.read_text().replace("share: 10%", "share: 20%"))
+    with pytest.raises(UsageError, match="another state"):
+        commands.audit(str(copy / "builds" / "small" / holed["folder"].name), None, None, 45, 1.0, 20, True, True)
+
+
+def test_a_recipe_without_an_audit_says_so_on_its_card_and_cannot_hold_the_gate(tmp_path: Path) -> None:
+    made = built(audit_running.make(tmp_path, canaries=0, gates="gates: {canary_leak: 1%}"))
+    assert "audit" not in made
+    gate = next(gate for gate in made["gates"] if gate["name"] == "canary_leak")
+    assert not gate["passed"]
+    assert "No leak audit ran" in (made["folder"] / "card.html").read_text()
+
+
+FACTS = {
+    name: SourceFacts(name, kind, "domain", "CC0-1.0", ("en",), kinds)
+    for name, kind, kinds in (("chats", "chat", ("person",)), ("docs", "doc", ()))
+}
+
+
+def host(source: str, i: int) -> Host:
+    text = f"Page {i} is about the old router. Turn it off. Wait for the lamp. Turn it on again, and look at it."
+    record = Record(f"{source}:{i}", source, "doc", text, Origin("f", 0, 9), title=f"Page {i}", meta={"a": {"b": i}})
+    if source == "chats":
+        turns = (Message("user", text, "ann"), Message("assistant", "Turn it off. And on."), Message("user", "Yes."))
+        record = Record(f"{source}:{i}", source, "chat", render(turns), Origin("f", 0, 9), messages=turns)
+    return Host(f"audit-{i:05d}", record)
+
+
+def test_every_form_stands_whole_in_the_record_that_carries_it_and_none_is_forgotten() -> None:
+    forms = battery()
+    hosts = {source: [host(source, i) for i in range(900)] for source in FACTS}
+    planted = plant(forms, hosts, FACTS, 5, 1.0)
+    assert len(planted.canaries) + sum(planted.left_out.values()) == len(forms)
+    assert len(planted.canaries) > 0.98 * len(forms)
+    records = {one.id: one.record for room in planted.hosts.values() for one in room}
+    for number, canary in planted.canaries.items():
+        record = records[planted.carrier[number]]
+        everything = squeezed("\n".join((record.title, record.text, *map(str, record.meta.values()))))
+        assert all(piece in everything for piece in canary.whole), canary.form.label
+        if not canary.form.structured:
+            assert record.source == "chats", "names are planted only where somebody looks for them"
+    loads = [list(planted.carrier.values()).count(one) for one in set(planted.carrier.values())]
+    assert max(loads) <= MOST
+
+
+def test_half_a_value_a_record_leaves_every_second_record_alone() -> None:
+    forms = [form for form in battery() if form.structured and form.position in ("start", "middle", "end")][:40]
+    hosts = {"docs": [host("docs", i) for i in range(200)]}
+    planted = plant(forms, hosts, FACTS, 5, 0.5)
+    at = sorted(int(key.key.split("-")[1]) for key in planted.hosts["docs"])
+    assert len(at) == 40
+    assert at[-1] >= 79
+
+
+def test_copies_are_short_and_written_so_that_a_reader_reads_them_again() -> None:
+    long = host("docs", 1).record
+    long.text = "A word or two. " * 4000
+    assert len(shortened(long).text) <= 6000
+    row = raw_row(host("docs", 1))
+    assert raw_format([host("docs", 1)])["reader"] == "jsonl"
+    assert row["a"] == {"b": 1}
+    turns = raw_row(host("chats", 1))["audit_turns"]
+    assert [turn["content"] for turn in turns][1:] == ["Turn it off. And on.", "Yes."]
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"), [(0, 300, 0.0, 0.0126), (300, 300, 0.9874, 1.0), (81, 263, 0.2553, 0.3662)]
+)
+def test_intervals_are_wilsons(successes: int, trials: int, low: float, high: float) -> None:
+    """81 of 263 is the example of Newcombe (1998)."""
+    found = wilson(successes, trials)
+    assert found == pytest.approx((low, high), abs=6e-5)
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_nothing_tested_is_a_failure_not_a_success() -> None:
+    nothing = {"gated": {"masked": 0, "leaked": 0}}
+    assert "no planted value" in (telling.broken(nothing, None) or "")
+    assert telling.broken({"gated": {"masked": 99, "leaked": 1}}, None) is None
+    assert "2 of 100" in (telling.broken({"gated": {"masked": 98, "leaked": 2}}, None) or "")
