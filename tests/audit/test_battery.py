@@ -9,7 +9,7 @@ import pytest
 
 from corpusforge.audit import contacts, identity_numbers, payment
 from corpusforge.audit.battery import STRUCTURED, battery, chosen
-from corpusforge.audit.canary import make_canary, squeezed
+from corpusforge.audit.canary import Known, make_canary, squeezed
 from corpusforge.audit.draw import Draw
 from corpusforge.audit.surfaces import DISGUISED
 
@@ -34,7 +34,7 @@ def test_a_small_audit_still_has_every_kind(n: int) -> None:
 
 def test_every_form_gives_a_value_that_is_the_same_on_every_machine() -> None:
     for number, form in enumerate(battery()):
-        first, again = (make_canary(number, form, Draw("x", form.label), "", "", ()) for _ in range(2))
+        first, again = (make_canary(number, form, Draw("x", form.label), Known(), "") for _ in range(2))
         assert first is not None, form.label
         assert first == again
         assert first.anywhere or first.own
@@ -44,10 +44,12 @@ def test_every_form_gives_a_value_that_is_the_same_on_every_machine() -> None:
 def test_values_are_not_reused_and_do_not_stand_in_the_corpus() -> None:
     """A value that the corpus has already would be found again whatever redaction does."""
     form = next(form for form in battery() if form.kind == "email")
-    first = make_canary(0, form, Draw("a"), "", "", ())
+    first = make_canary(0, form, Draw("a"), Known(), "")
     assert first is not None
-    second = make_canary(0, form, Draw("a"), first.whole[0], "", ())
-    third = make_canary(0, form, Draw("a"), "", "", first.whole)
+    second = make_canary(0, form, Draw("a"), Known(first.whole[0]), "")
+    before = Known()
+    before.add(first)
+    third = make_canary(0, form, Draw("a"), before, "")
     assert second is not None
     assert third is not None
     assert first.whole != second.whole == third.whole
@@ -90,6 +92,15 @@ def test_national_ids_pass_the_tests_of_their_countries() -> None:
     resident = identity_numbers.cn_resident(Draw("cn")).text
     total = sum((10 if c == "X" else int(c)) * 2 ** (17 - i) for i, c in enumerate(resident))
     assert total % 11 == 1
+
+
+def test_what_stands_around_a_value_is_no_part_of_it() -> None:
+    """`1234, and that is all`: the words left behind by a redaction that did its work would be told as a leak."""
+    words = {"that", "andthatisall", "none", "writetome", "openit", "write", "open", "note", "field", "case"}
+    for number, form in enumerate(battery()):
+        made = make_canary(number, form, Draw("around", form.label), Known(), "")
+        assert made is not None
+        assert not words.intersection((*made.whole, *made.anywhere, *made.own)), form.label
 
 
 def test_no_value_is_one_that_redaction_may_keep() -> None:

@@ -20,7 +20,7 @@ import pytest
 import zstandard
 
 from corpusforge.audit.battery import battery
-from corpusforge.audit.canary import Canary, make_canary
+from corpusforge.audit.canary import Canary, Known, make_canary
 from corpusforge.audit.contents import Opened, decoder
 from corpusforge.audit.draw import Draw
 from corpusforge.audit.search import Find, Search
@@ -30,7 +30,7 @@ CARD = next(form for form in battery() if form.kind == "card" and form.context =
 
 
 def canary(form: object = MAIL) -> Canary:
-    made = make_canary(0, form, Draw("here"), "", "", ())  # type: ignore[arg-type]
+    made = make_canary(0, form, Draw("here"), Known(), "")  # type: ignore[arg-type]
     assert made is not None
     return made
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from corpusforge.audit.battery import Form
 from corpusforge.audit.carriers import NAMING, cue, frames
 from corpusforge.audit.draw import Draw, Value
-from corpusforge.audit.surfaces import BLOCKS, turns, written
+from corpusforge.audit.surfaces import BLOCKS, spelled, surrounded, turns
 
 # A string this long is nobody else's by chance; shorter pieces count within their own record alone.
 ALONE = 8
@@ -53,21 +52,48 @@ def shape(text: str) -> str:
     return "".join("A" if c.isupper() else "a" if c.isalpha() else "9" if c.isdigit() else c for c in text)
 
 
-def make_canary(number: int, form: Form, draw: Draw, others: str, own: str, taken: Collection[str]) -> Canary | None:
-    """A canary whose long strings stand nowhere in `others` (the squeezed text of the sample) nor in `taken`, and whose
-    short ones not in `own` (that of its record). None if no draw is new; then the form is not planted.
-    """
+@dataclass(slots=True)
+class Known:
+    """What a new value must not be mistaken for: the squeezed text of the sample, and all that was planted so far."""
+
+    sample: str = ""
+    needles: set[str] = field(default_factory=set)
+    planted: str = ""
+
+    def add(self, canary: Canary) -> None:
+        """Note a planted value with its carrier."""
+        self.needles.update(canary.anywhere)
+        self.planted += squeezed("\n".join(canary.shown)) + "\n"
+
+    def confuses(self, long: tuple[str, ...], short: tuple[str, ...], shown: tuple[str, ...], own: str) -> bool:
+        """Whether a value's strings stand elsewhere, or what surrounds it holds those of another.
+
+        `own` is the squeezed text of the value's record: `short` strings must not stand there.
+        """
+        carrier = squeezed("\n".join(shown))
+        return (
+            any(needle in own for needle in short)
+            or any(needle in self.sample or needle in self.planted for needle in long)
+            or any(needle in carrier for needle in self.needles)
+        )
+
+
+def make_canary(number: int, form: Form, draw: Draw, known: Known, own: str) -> Canary | None:
+    """A canary that cannot be mistaken for anything else; None if no draw is new, then the form is not planted."""
     for _ in range(_TRIES):
-        value = written(form.make(draw), form.surface)
+        value = spelled(form.make(draw), form.surface)
         pieces = turns(value) if form.surface == "two-turns" else (value.text,)
         whole = tuple(squeezed(piece) for piece in pieces)
-        found = _needles(value, whole)
-        if all(needle not in (others if len(needle) >= ALONE else own) for needle in found) and (
-            whole[0] not in taken and not any(len(needle) >= ALONE and needle in taken for needle in found)
-        ):
-            long = tuple(needle for needle in found if len(needle) >= ALONE)
-            short = tuple(needle for needle in found if len(needle) < ALONE)
-            return Canary(number, form, value.text, _carried(form, pieces, draw), whole, long, short)
+        needles = _needles(value, whole)
+        # Half a name is many people's: alone it counts in its own record only.
+        named = form.kind == "name"
+        long = tuple(n for n in needles if len(n) >= ALONE and (n in whole or not named))
+        if named and not any(c.isspace() for c in value.text):
+            long = ()
+        short = tuple(n for n in needles if n not in long)
+        shown = _carried(form, pieces, draw)
+        if not known.confuses(long, short, shown, own):
+            return Canary(number, form, value.text, shown, whole, long, short)
     return None
 
 
@@ -86,7 +112,7 @@ def _carried(form: Form, pieces: tuple[str, ...], draw: Draw) -> tuple[str, ...]
     word = cue(form.word, form.language)
     if len(pieces) == 2:
         return f"{word}: {pieces[0]}", pieces[1]
-    value = pieces[0]
+    value = surrounded(pieces[0], form.surface)
     if form.position == "speaker" or form.context == "bare":
         return (value,)
     if form.surface in BLOCKS:

@@ -17,8 +17,8 @@ def word(draw: Draw) -> str:
 
 
 def letters(draw: Draw) -> str:
-    """A word of letters alone."""
-    return draw.pick(_HEADS) + draw.pick(_TAILS) + draw.pick(_HEADS)
+    """A word of letters alone, long enough to be nobody else's."""
+    return draw.pick(_HEADS) + draw.pick(_TAILS) + draw.pick(_HEADS) + draw.pick(_TAILS)
 
 
 def email(form: str) -> Make:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from corpusforge.audit.battery import Form
-from corpusforge.audit.canary import Canary, make_canary, squeezed
+from corpusforge.audit.canary import Canary, Known, make_canary, squeezed
 from corpusforge.audit.draw import Draw
 from corpusforge.audit.hosts import Host
 from corpusforge.record import Message, Record
@@ -38,9 +38,8 @@ def plant(
     What is not told by its form is planted only where the source declares personal data: elsewhere nobody looks for it.
     """
     shelf = _Shelf(hosts, facts, rate)
-    others = "\n".join(squeezed(_everything(host.record)) for room in hosts.values() for host in room)
+    known = Known("\n".join(squeezed(_everything(host.record)) for room in hosts.values() for host in room))
     planted = Planted({})
-    taken: set[str] = set()
     for number, form in enumerate(forms):
         place = shelf.take(form)
         if place is None:
@@ -49,11 +48,11 @@ def plant(
         source, at = place
         host = shelf.rooms[source][at]
         draw = Draw("audit", str(seed), str(number), form.label)
-        canary = make_canary(number, form, draw, others, squeezed(_everything(host.record)), taken)
+        canary = make_canary(number, form, draw, known, squeezed(_everything(host.record)))
         if canary is None:
             planted.left_out["no value is new"] += 1
             continue
-        taken.update(canary.whole, canary.anywhere)
+        known.add(canary)
         shelf.rooms[source][at] = replace(host, record=carrying(host.record, canary))
         shelf.load[source][at] += 1
         planted.canaries[number] = canary

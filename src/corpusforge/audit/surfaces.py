@@ -12,14 +12,18 @@ from corpusforge.audit.draw import Value
 # How a carrier comes out: the lines or turns to plant, given the cue, the value's text and the sentence around it.
 _SPOKEN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-# Surfaces that keep the value's characters in their order; what a structured kind must never leak in.
-WRITTEN: dict[str, Callable[[str], str]] = {
+# Surfaces that spell the value otherwise and keep its characters in their order.
+SPELLED: dict[str, Callable[[str], str]] = {
     "plain": lambda v: v,
     "lower": str.lower,
     "upper": str.upper,
     "solid": lambda v: "".join(c for c in v if c.isalnum()),
     "dashed": lambda v: v.replace(" ", "-"),
     "dotted": lambda v: v.replace(" ", ".").replace("-", "."),
+}
+
+# Surfaces that put something around the value.
+AROUND: dict[str, Callable[[str], str]] = {
     "bold": lambda v: f"**{v}**",
     "angle": lambda v: f"<{v}>",
     "parentheses": lambda v: f"({v})",
@@ -90,14 +94,20 @@ SURFACES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def written(value: Value, surface: str) -> Value:
-    """The value in a surface that needs no block; a spoken number's parts are its words."""
-    form = DISGUISED.get(surface) or WRITTEN.get(surface)
+def spelled(value: Value, surface: str) -> Value:
+    """The value as a surface spells it; a spoken number's parts are its words. What stands around it is not in it."""
+    form = DISGUISED.get(surface) or SPELLED.get(surface)
     text = value.text if form is None else form(value.text)
     if surface == "spoken":
         words = text.split()
         return Value(text, (" ".join(words[-6:]), " ".join(words[:6])))
     return Value(text, value.parts)
+
+
+def surrounded(text: str, surface: str) -> str:
+    """A spelled value with what the surface puts around it."""
+    form = AROUND.get(surface)
+    return text if form is None else form(text)
 
 
 def turns(value: Value) -> tuple[str, str]:
