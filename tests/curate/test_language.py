@@ -103,6 +103,12 @@ def test_labelled_records_are_dropped_only_when_surely_foreign() -> None:
     assert isinstance(judge(record(GERMAN * 3, "labelled"))[0], Dropped)
 
 
+def test_a_language_that_the_model_does_not_know_is_a_usage_error() -> None:
+    """`keep: [eng]` must not drop a whole source in silence."""
+    with pytest.raises(UsageError, match="knows none of eng"):
+        judge(record(ENGLISH), keep=["eng"])
+
+
 def test_a_missing_model_is_a_usage_error(tmp_path: Path) -> None:
     """A typo in a path must not fall back to another model silently."""
     with pytest.raises(UsageError, match="does not exist"):

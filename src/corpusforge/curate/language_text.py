@@ -17,8 +17,8 @@ _NO_WORD = re.compile(r"[\\{}=$_|/@<>`~\d]|^-|^www\.|\w\.\w")
 _EDGES = string.punctuation + "“”„‘’‚…«»‹›–—•·¿¡。、，？！（）：；「」『』।؟،"
 # Written without spaces: Han, Kana (a character is a word), Thai, Lao, Burmese, Khmer (cut every few characters).
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-_CHARACTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-_RUN = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{6}")
+_CHARACTER = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
+_RUN = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{6})")
 # Languages that models tell apart and sources do not.
 _ALIASES = {"yue": "zh", "wuu": "zh", "lzh": "zh", "nb": "no", "nn": "no", "arb": "ar", "srl": "sr"}
 _LETTER = re.compile(r"[^\W\d_]")
@@ -77,7 +77,7 @@ def words(text: str) -> list[str]:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
         if _UNSPACED.search(text):
-            text = _RUN.sub(r"\g<0> ", _CHARACTER.sub(r" \g<0> ", text))
+            text = " ".join(_RUN.split(" ".join(_CHARACTER.split(text))))
     return text.split()
 
 
