@@ -7,12 +7,29 @@ from pathlib import Path
 
 from corpusforge.record import Dropped, Kind, Origin, Record
 from corpusforge.shards import write_table
-from corpusforge.stage import Decision, Role, SourceFacts, Stage, StageContext, Survey
+from corpusforge.stage import Decision, Near, Role, SourceFacts, Stage, StageContext, Survey
 
 
-def doc(key: str, text: str, *, source: str = "kb", group: str = "", kind: Kind = "article", **meta: object) -> Record:
+def doc(
+    key: str,
+    text: str,
+    *,
+    source: str = "kb",
+    group: str = "",
+    kind: Kind = "article",
+    file: str = "f",
+    title: str = "",
+    **meta: object,
+) -> Record:
     return Record(
-        id=f"{source}:{key}", source=source, kind=kind, text=text, origin=Origin("f", 0, 1), group=group, meta=meta
+        id=f"{source}:{key}",
+        source=source,
+        kind=kind,
+        text=text,
+        origin=Origin(file, 0, 1),
+        title=title,
+        group=group,
+        meta=meta,
     )
 
 
@@ -22,6 +39,7 @@ class Outcome:
     dropped: dict[str, Dropped]
     decision: Decision
     counts: dict[str, dict[str, int]]
+    near: list[Near]
 
     @property
     def fates(self) -> dict[str, tuple[object, ...]]:
@@ -54,7 +72,7 @@ def run_stage(
         write_table(path, stage.survey(iter(records), context()))
         surveys.append(Survey(name, records[0].source if records else name, path, path))
     decision = stage.decide(surveys, context())
-    outcome = Outcome({}, {}, decision, {})
+    outcome = Outcome({}, {}, decision, {}, [])
     for name, records in shards.items():
         ctx = context()
         ctx.shared, ctx.mine = decision.shared, decision.per_shard.get(name)
@@ -68,6 +86,7 @@ def run_stage(
                 assert isinstance(item, Record)
                 assert item.id not in outcome.kept
                 outcome.kept[item.id] = item
+        outcome.near += ctx.take_near()
         for source, counts in ctx.counts.items():
             for key, n in counts.items():
                 per = outcome.counts.setdefault(source, {})
