@@ -17,6 +17,7 @@ from corpusforge.recipe import Run, read_recipe
 RECIPE = """\
 name: own
 tokenizer: bytes
+audit: {canaries: 0}
 sources: {domain: [chats, help], public: [books]}
 curate:
   quality: {preset: none}

@@ -19,6 +19,7 @@ import pytest
 RECIPE = """\
 name: small
 tokenizer: bytes
+audit: {canaries: 0}
 sources: {domain: [notes, demo-help], labelled: [demo-queries], public: [demo-python]}
 curate:
   quality: {preset: none}

@@ -202,6 +202,9 @@ def read_recipe(path: Path) -> Recipe:
             file.problems.append(file.problem(("mix", key), f"unknown key {key!r}.", hint))
     if not spec.mix:
         file.problems.append(file.problem(("mix",), "the mix is empty.", "Add completion: or instruct:."))
+    if spec.gates.canary_leak is not None and not spec.audit.canaries:
+        hint = "Remove the gate, or plant some: audit: {canaries: 60}."
+        file.problems.append(file.problem(("gates", "canary_leak"), "nothing is planted: audit.canaries is 0.", hint))
     problems = file.problems + more
     if problems:
         raise Problems(_in_order(problems))

@@ -17,7 +17,7 @@ from corpusforge.audit.hosts import Host, raw_format, raw_row, shortened
 from corpusforge.audit.plant import MOST, plant
 from corpusforge.audit.score import wilson
 from corpusforge.build import build
-from corpusforge.errors import GateFailed, UsageError
+from corpusforge.errors import GateFailed, Problems, UsageError
 from corpusforge.progress import Progress
 from corpusforge.recipe import Run, read_recipe
 from corpusforge.record import Message, Origin, Record, render
@@ -161,11 +161,23 @@ def test_a_build_that_its_recipe_no_longer_makes_is_not_audited(holed: dict[str,
 
 
 def test_a_recipe_without_an_audit_says_so_on_its_card_and_cannot_hold_the_gate(tmp_path: Path) -> None:
-    made = built(audit_running.make(tmp_path, canaries=0, gates="gates: {canary_leak: 1%}"))
+    made = built(audit_running.make(tmp_path / "without", canaries=0))
     assert "audit" not in made
-    gate = next(gate for gate in made["gates"] if gate["name"] == "canary_leak")
-    assert not gate["passed"]
+    assert "canary_leak" not in {gate["name"] for gate in made["gates"]}
     assert "No leak audit ran" in (made["folder"] / "card.html").read_text()
+    recipe = audit_running.make(tmp_path / "gated", canaries=0, gates="gates: {canary_leak: 1%}")
+    with pytest.raises(Problems, match="nothing is planted"):
+        read_recipe(recipe)
+
+
+def test_a_recipe_that_does_not_redact_has_nothing_to_audit(tmp_path: Path) -> None:
+    recipe = audit_running.make(tmp_path, redact="false", gates="gates: {canary_leak: 1%}")
+    made = built(recipe)
+    gate = next(gate for gate in made["gates"] if gate["name"] == "canary_leak")
+    assert gate["observed"] is None
+    assert not gate["passed"]
+    with pytest.raises(UsageError, match="nothing to audit"):
+        commands.audit(str(made["folder"]), None, None, 45, 1.0, 20, True, True)
 
 
 FACTS = {

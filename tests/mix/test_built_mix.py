@@ -16,6 +16,7 @@ import pytest
 RECIPE = """\
 name: small
 tokenizer: bytes
+audit: {canaries: 0}
 sources: {domain: [demo-chats, demo-help], labelled: [demo-queries], public: [demo-python]}
 curate: {holdout: {share: 10%}, decontaminate: {common: 2}}
 generate: {qa: {}, mcq: {}, reading: {}}
