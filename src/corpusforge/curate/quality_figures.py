@@ -60,35 +60,27 @@ FIGURES = (
 
 
 class _Tokens:
-    """What is counted of a token, looked up once for all texts."""
+    """What is counted of a token, looked up once for all texts: `counts` (tokens x columns) and `hashes` by number."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
-        self.counts: list[tuple[int, ...]] = []
-        self.hashes: list[int] = []
-        self._arrays: tuple[Ints, Hashes] = (np.zeros((0, _COLUMNS), np.int64), np.zeros(0, np.uint64))
+        self.counts: Ints = np.zeros((1 << 12, _COLUMNS), np.int64)
+        self.hashes: Hashes = np.zeros(1 << 12, np.uint64)
 
     def number(self, tokens: Sequence[str]) -> Ints:
         """Each token's number, new ones added."""
         numbers = np.fromiter(map(self.numbers.get, tokens, repeat(-1)), np.int64, len(tokens))
         missing = np.flatnonzero(numbers < 0).tolist()
-        for k in missing:
-            token = tokens[k]
-            if token not in self.numbers:
-                self.numbers[token] = len(self.counts)
-                bare, counts = _counted(token)
-                self.counts.append(counts)
-                self.hashes.append(xxhash.xxh3_64_intdigest(bare))
-            numbers[k] = self.numbers[token]
+        for token in dict.fromkeys(tokens[k] for k in missing):
+            number = len(self.numbers)
+            if number == len(self.hashes):
+                self.counts = np.concatenate((self.counts, np.zeros_like(self.counts)))
+                self.hashes = np.concatenate((self.hashes, np.zeros_like(self.hashes)))
+            bare, self.counts[number] = _counted(token)
+            self.hashes[number] = xxhash.xxh3_64_intdigest(bare.encode("utf-8", "surrogatepass"))
+            self.numbers[token] = number
+        numbers[missing] = [self.numbers[tokens[k]] for k in missing]
         return numbers
-
-    def arrays(self) -> tuple[Ints, Hashes]:
-        """Counts (tokens x columns) and hashes of the bare lower-case words, by number."""
-        known = len(self._arrays[1])
-        if known < len(self.counts):
-            more = np.array(self.counts[known:], np.int64), np.array(self.hashes[known:], np.uint64)
-            self._arrays = np.concatenate((self._arrays[0], more[0])), np.concatenate((self._arrays[1], more[1]))
-        return self._arrays
 
 
 # Columns of `_counted`.
@@ -128,17 +120,16 @@ class Counted:
 
     def __init__(self, texts: Sequence[str]) -> None:
         held = _tokens()
-        if len(held[0].counts) > _MOST_TOKENS:
+        if len(held[0].numbers) > _MOST_TOKENS:
             held[0] = _Tokens()
         self.texts = [text[:READ] for text in texts]
         split = [text.split() or [""] for text in self.texts]
         self.sizes = np.array([len(each) for each in split], np.int64)
         self.starts = np.cumsum(self.sizes) - self.sizes
         numbers = held[0].number(list(chain.from_iterable(split)))
-        counts, hashes = held[0].arrays()
-        self.hashes = hashes[numbers]
+        self.hashes = held[0].hashes[numbers]
         self.owner = np.repeat(np.arange(len(split)), self.sizes)
-        tokens = counts[numbers]
+        tokens = held[0].counts[numbers]
         self.distinct_function_words = _ones(np.bitwise_or.reduceat(tokens[:, _FUNCTION], self.starts))
         tokens[:, _FUNCTION] = tokens[:, _FUNCTION] > 0
         self.sums = np.add.reduceat(tokens, self.starts, axis=0)

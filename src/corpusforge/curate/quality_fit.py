@@ -52,7 +52,6 @@ class Fitted:
     auc: float
     low: float
     high: float
-    strength: float
     left_out: int
 
     def at(self, threshold: float) -> tuple[float, float]:
@@ -85,9 +84,8 @@ def fit_quality(paths: Iterable[Path]) -> Fitted:
             raise UsageError(f"{n} texts are labelled {word}.", hint=f"At least {_LEAST} of each label are needed.")
     scores = cross_validated(labelled)
     low, high = interval(scores, labelled.labels)
-    strength = _strength(labelled, np.arange(len(labelled)))
-    model = _trained(labelled, np.arange(len(labelled)), strength)
-    return Fitted(model, labelled.labels, scores, mean_auc(scores, labelled.labels), low, high, strength, len(both))
+    model = _trained(labelled, np.arange(len(labelled)))
+    return Fitted(model, labelled.labels, scores, mean_auc(scores, labelled.labels), low, high, len(both))
 
 
 def _read(paths: Iterable[Path]) -> Iterator[tuple[str, int]]:
@@ -137,7 +135,7 @@ def cross_validated(labelled: Labelled) -> Floats:
         fold = folds(labelled, everyone, _FOLDS, f"round {turn}")
         for k in range(_FOLDS):
             train, test = everyone[fold != k], everyone[fold == k]
-            model = _trained(labelled, train, _strength(labelled, train))
+            model = _trained(labelled, train)
             columns = np.column_stack(
                 (labelled.figures[test], word_scores([labelled.found[row] for row in test], model.places))
             )
@@ -145,29 +143,28 @@ def cross_validated(labelled: Labelled) -> Floats:
     return scores
 
 
-def _strength(labelled: Labelled, rows: Ints) -> float:
+def _strength(columns: Floats, labels: Ints, fold: Ints) -> float:
     """The penalty with the least log loss on inner folds; of equal ones the strongest."""
-    columns = _columns(labelled, rows)
-    fold = folds(labelled, rows, _INNER, "penalty")
     losses = []
     for strength in _STRENGTHS:
         loss = 0.0
         for k in range(_INNER):
             train, test = fold != k, fold == k
             centre, width = _scale(columns[train])
-            weights, bias = regression(standard(columns[train], centre, width), labelled.labels[rows[train]], strength)
+            weights, bias = regression(standard(columns[train], centre, width), labels[train], strength)
             p = np.clip(chances(standard(columns[test], centre, width), weights, bias), 1e-6, 1 - 1e-6)
-            loss -= float(np.log(np.where(labelled.labels[rows[test]] == 1, p, 1 - p)).sum())
+            loss -= float(np.log(np.where(labels[test] == 1, p, 1 - p)).sum())
         losses.append((round(loss, 3), -strength))
     return -min(losses)[1]
 
 
-def _trained(labelled: Labelled, rows: Ints, strength: float) -> QualityModel:
-    columns = _columns(labelled, rows)
+def _trained(labelled: Labelled, rows: Ints) -> QualityModel:
+    columns, labels = _columns(labelled, rows), labelled.labels[rows]
+    strength = _strength(columns, labels, folds(labelled, rows, _INNER, "penalty"))
     centre, width = _scale(columns)
-    weights, bias = regression(standard(columns, centre, width), labelled.labels[rows], strength)
+    weights, bias = regression(standard(columns, centre, width), labels, strength)
+    places = weigh_words([labelled.found[row] for row in rows], labels)
     # Rounded: the last digits of a sum differ between processors.
-    places = weigh_words([labelled.found[row] for row in rows], labelled.labels[rows])
     return QualityModel(np.round(centre, 6), np.round(width, 6), np.round(weights, 5), round(bias, 5), places)
 
 
@@ -191,8 +188,9 @@ def weigh_words(found: Sequence[NDArray[np.int64]], labels: Ints) -> NDArray[np.
     odds = np.zeros(BUCKETS)
     for label, sign in ((1, 1.0), (0, -1.0)):
         chosen = [each for each, own in zip(found, labels.tolist(), strict=True) if own == label]
-        times = np.bincount(np.concatenate(chosen), minlength=BUCKETS) if chosen else np.zeros(BUCKETS)
-        odds += sign * np.log((times + _SMOOTHING) / (len(chosen) + 2 * _SMOOTHING))
+        times = np.bincount(np.concatenate(chosen), minlength=BUCKETS) if chosen else np.zeros(BUCKETS, np.int64)
+        logs = np.log((np.arange(len(chosen) + 1) + _SMOOTHING) / (len(chosen) + 2 * _SMOOTHING))
+        odds += sign * logs[times]
     # A place that no text holds says nothing, whatever the shares of the labels.
     seen = np.bincount(np.concatenate(found), minlength=BUCKETS) > 0
     return np.where(seen, np.rint(odds * UNIT), 0).astype(np.int16)

@@ -99,7 +99,8 @@ def buckets(counted: Counted) -> list[NDArray[np.int64]]:
         grams, owner = counted.grams(n)
         mixed = (grams * np.uint64(0x94D049BB133111EB)) >> np.uint64(48)
         keys.append(owner * BUCKETS + mixed.astype(np.int64))
-    ordered = np.unique(np.concatenate(keys))
+    ordered = np.sort(np.concatenate(keys))
+    ordered = ordered[np.diff(ordered, prepend=-1) > 0]
     bounds = np.searchsorted(ordered, np.arange(len(counted.texts) + 1) * BUCKETS)
     return [ordered[a:b] & (BUCKETS - 1) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]
 
