@@ -55,6 +55,7 @@ class Network:
         self._first, self._second, self._last = (
             np.ascontiguousarray(part, np.float32) for part in (w.first, w.second, w.last)
         )
+        self._biases = tuple(part.astype(np.float32) for part in (w.first_bias, w.second_bias, w.last_bias))
         for part, bias in ((w.first, w.first_bias), (w.second, w.second_bias), (w.last, w.last_bias)):
             largest = np.abs(part.astype(np.int64)).sum(axis=0) * LIMIT + np.abs(bias.astype(np.int64))
             if largest.max(initial=0) >= EXACT:
@@ -80,11 +81,11 @@ class Network:
         x = self._vectors[rows]
         inside = np.array(rows, np.int64) > 0
         w = self.weights
-        first = _activated(wide(x) @ self._first, w.first_bias, w.first_scale)
+        first = _activated(wide(x) @ self._first, self._biases[0], w.first_scale)
         # Beyond a text's edge there is nothing, not the network's answer to nothing.
         first[~inside] = 0
-        second = _activated(wide(first) @ self._second, w.second_bias, w.second_scale)
-        out = np.concatenate([x, first, second], axis=1) @ self._last + w.last_bias.astype(np.float32)
+        second = _activated(wide(first) @ self._second, self._biases[1], w.second_scale)
+        out = np.concatenate([x, first, second], axis=1) @ self._last + self._biases[2]
         return [out[start : start + len(words)] for start, words in zip(starts, texts, strict=True)]
 
     def _learn(self, word: str) -> int:
@@ -111,8 +112,8 @@ def wide(x: Floats) -> Floats:
     return made
 
 
-def _activated(sums: Floats, bias: npt.NDArray[np.int32], scale: npt.NDArray[np.float32]) -> Floats:
-    sums += bias.astype(np.float32)
+def _activated(sums: Floats, bias: Floats, scale: Floats) -> Floats:
+    sums += bias
     sums *= scale
     np.rint(sums, out=sums)
     return np.clip(sums, 0, LIMIT, out=sums)

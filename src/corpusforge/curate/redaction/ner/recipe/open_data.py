@@ -113,7 +113,6 @@ def plain(root: Path, draw: random.Random) -> Iterator[Text]:
     pages = [
         *sorted((root / "ubuntu-kb-linuxjourney").rglob("*.md")), *sorted((root / "ubuntu-kb-tldr").rglob("*.md")),
         *sorted((root / "ubuntu-kb-gnome-help").rglob("*.page")),
-        *sorted((root / "ubuntu-kb-debian-html").rglob("*.html")),
     ]  # fmt: skip
     for path in pages:
         if path.name.isupper() or draw.random() > 0.5:

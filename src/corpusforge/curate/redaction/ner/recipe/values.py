@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Callable
-from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -43,6 +42,7 @@ CITIES = _LISTS["cities"]
 _ROMAN = tuple(
     (_LISTS[name], _LISTS["family_" + name.removeprefix("given_")]) for name in _LISTS if name.startswith("given_")
 )
+_LOCALES = sorted({*_NAME_LOCALES, *_PLACE_LOCALES})
 # Labels of what a slot's value is; slots that are missing here are nothing personal.
 SLOT_LABELS = {
     "PERSON": "PERSON", "FIRST": "PERSON", "LAST": "PERSON", "TITLED": "PERSON", "ADDRESS": "STREET_ADDRESS",
@@ -59,20 +59,19 @@ class Values:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self._seed = seed
+        self._fakers: dict[str, Any] = {}
 
-    @cached_property
-    def _fakers(self) -> dict[str, Any]:
-        from faker import Faker
+    def _faker(self, locale: str) -> Any:
+        if locale not in self._fakers:
+            from faker import Faker
 
-        made = {}
-        for at, locale in enumerate(sorted({*_NAME_LOCALES, *_PLACE_LOCALES})):
-            faker = Faker(locale)
-            faker.seed_instance(self._seed * 1000 + at)
-            made[locale] = faker
-        return made
+            made = Faker(locale)
+            made.seed_instance(self._seed * 1000 + _LOCALES.index(locale))
+            self._fakers[locale] = made
+        return self._fakers[locale]
 
     def _drawn(self, locales: dict[str, int]) -> Any:
-        return self._fakers[self.random.choices(tuple(locales), tuple(locales.values()))[0]]
+        return self._faker(self.random.choices(tuple(locales), tuple(locales.values()))[0])
 
     def of(self, slot: str) -> str:
         """A value for a slot such as PERSON; the slot's name must be one of the templates'."""
@@ -152,7 +151,7 @@ class Values:
         return self._pick(CITIES) if self.random.random() < 0.5 else str(self._drawn(_PLACE_LOCALES).city())
 
     def _state(self) -> str:
-        faker = self._fakers["en_US"]
+        faker = self._faker("en_US")
         return str(faker.state_abbr() if self.random.random() < 0.6 else faker.state())
 
     def _zip(self) -> str:
@@ -172,7 +171,7 @@ class Values:
             "Taiwan",
             "UAE",
         )
-        return self._pick(short) if self.random.random() < 0.2 else str(self._fakers["en_US"].country())
+        return self._pick(short) if self.random.random() < 0.2 else str(self._faker("en_US").country())
 
     def _org(self) -> str:
         form = self.random.random()
@@ -268,4 +267,4 @@ class Values:
         return str(self._pick(forms))
 
     def _job(self) -> str:
-        return str(self._fakers["en_US"].job()).split(",")[0]
+        return str(self._faker("en_US").job()).split(",")[0]
