@@ -13,10 +13,12 @@ from corpusforge import commands
 from corpusforge.audit import telling
 from corpusforge.audit.battery import battery, chosen
 from corpusforge.audit.canary import squeezed
-from corpusforge.audit.hosts import Host, raw_format, raw_row, shortened
-from corpusforge.audit.plant import MOST, plant
+from corpusforge.audit.contents import Opened, decoder
+from corpusforge.audit.hosts import Host, choose_hosts, raw_format, raw_row, shortened
+from corpusforge.audit.plant import MOST, Planted, plant
 from corpusforge.audit.score import wilson
-from corpusforge.build import build
+from corpusforge.audit.search import Search
+from corpusforge.build import build, make_recipe_plan
 from corpusforge.errors import GateFailed, Problems, UsageError
 from corpusforge.progress import Progress
 from corpusforge.recipe import Run, read_recipe
@@ -79,29 +81,22 @@ def test_no_planted_value_stays_on_disk_but_the_leaks_that_are_reported(whole: d
     """The copies hold raw text: what is left of them is a leak of its own."""
     builds = whole["folder"].parent
     assert not [path for path in builds.rglob("*") if "audit-" in path.name]
-    told = {squeezed(leak["value"]) for leak in whole["audit"]["leaks"]}
-    recipe = read_recipe(builds.parents[1] / "recipes" / "small.yaml")
-    hosts = {name: [] for name in ("chats", "notes")}
-    for path in sorted(path for path in builds.rglob("*") if path.is_file()):
-        data = squeezed(path.read_bytes().decode("utf-8", "replace"))
-        for canary in planted_again(recipe, whole, hosts):
-            if canary.whole[0] not in told and len(canary.whole[0]) > 9:
-                assert canary.whole[0] not in data, (canary.form.label, path)
+    planted = planted_again(whole)
+    assert len(planted.canaries) == whole["audit"]["all"]["planted"]
+    files = sorted(path for path in builds.rglob("*") if path.is_file())
+    opened = Opened()
+    finds = Search(planted.canaries, planted.carrier).files(builds, files, decoder("bytes"), opened)
+    told = {leak["form"] for leak in whole["audit"]["leaks"]}
+    assert {planted.canaries[find.canary].form.label for find in finds} <= told
+    assert opened.files == len(files) > 30
 
 
-def planted_again(recipe: Any, made: dict[str, Any], cache: dict[str, Any]) -> list[Any]:
+def planted_again(made: dict[str, Any]) -> Planted:
     """The canaries of a build's audit, drawn once more from its steps."""
-    if "canaries" not in cache:
-        from corpusforge.audit.hosts import choose_hosts
-        from corpusforge.build import make_recipe_plan
-
-        plan, walk = make_recipe_plan(recipe, made["folder"].parent.parent)
-        facts = {source.name: source.facts() for source in recipe.sources}
-        hosts = choose_hosts(plan, walk.states, 45)
-        cache["canaries"] = list(plant(chosen(45, 17), hosts, facts, 17, 1.0).canaries.values())
-        assert len(cache["canaries"]) == made["audit"]["all"]["planted"]
-    found: list[Any] = cache["canaries"]
-    return found
+    recipe = read_recipe(made["folder"].parents[2] / "recipes" / "small.yaml")
+    plan, walk = make_recipe_plan(recipe, made["folder"].parents[1])
+    facts = {source.name: source.facts() for source in recipe.sources}
+    return plant(chosen(45, 17), choose_hosts(plan, walk.states, 45), facts, 17, 1.0)
 
 
 def test_a_second_build_audits_nothing_and_another_place_comes_to_the_same(
