@@ -349,7 +349,7 @@ def _vanilla() -> Any:
         if not (isinstance(made, type) and hasattr(made, "PATTERNS")) and name != "PhoneRecognizer":
             continue
         try:
-            recognizer = presidio._email_recognizer() if name == "EmailRecognizer" else made()
+            recognizer = presidio.offline_email(made())
         except TypeError:
             continue
         if recognizer.supported_language == "en":

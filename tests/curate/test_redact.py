@@ -248,7 +248,7 @@ def test_a_failing_recognizer_quarantines_without_quoting(monkeypatch: pytest.Mo
         raise ValueError(f"cannot read {value}")
 
     monkeypatch.setattr(MacAddressRecognizer, "invalidate_result", broken)
-    item, counts = run(record("fail closed 00:1A:2B:3C:4D:5E"))
+    item, counts = run(record("fail closed 4C:1A:2B:3C:4D:77"))
     assert isinstance(item, Quarantined)
     assert (item.reason, item.detail) == ("redaction-failed", "MacAddressRecognizer: ValueError")
     assert counts == {}

@@ -37,7 +37,7 @@ class Form:
 class Gate:
     """Which of some forms can match in a text; never leaves out one that does, but may name one that does not."""
 
-    def __init__(self, forms: Sequence[Form], together: int = 16) -> None:
+    def __init__(self, forms: Sequence[Form], together: int = 64) -> None:
         """`together`: forms in one automaton. The more, the fewer passes; but its states are combinations of those of
         its forms, and with too many of them it is built anew again and again.
         """
@@ -52,11 +52,7 @@ class Gate:
 
     def open(self, text: str) -> frozenset[int]:
         """Places of the forms that can match in a text."""
-        try:
-            encoded = text.encode()
-        except UnicodeEncodeError:
-            # A lone surrogate has no UTF-8; like the replacement character it is no letter, digit or punctuation.
-            encoded = _SURROGATE.sub("\ufffd", text).encode()
+        encoded = utf8(text)
         automata = self._ascii if len(encoded) == len(text) else self._unicode
         if len(automata) == 1:
             return automata[0].open(encoded)
@@ -93,6 +89,39 @@ class _Automaton:
         if len(named) == 1:
             return self.always
         return self.always.union([self._places[place] for place in named if place])
+
+
+class Possible:
+    """Whether one form can match in a text. For wide forms: together they would make too large an automaton."""
+
+    def __init__(self, form: Form) -> None:
+        """A form that cannot be rewritten for RE2 can always match."""
+        self._ascii = _alone(form, ascii_text=True)
+        self._unicode = _alone(form, ascii_text=False)
+
+    def within(self, encoded: bytes, *, ascii_text: bool) -> bool:
+        """Whether a text, given as UTF-8, can hold a match."""
+        pattern = self._ascii if ascii_text else self._unicode
+        return pattern is None or pattern.search(encoded) is not None
+
+
+def _alone(form: Form, *, ascii_text: bool) -> Any:
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(superset(form.pattern, ascii_text=ascii_text, **form.options()).encode(), options)
+    except (Unsupported, re2.error):
+        return None
+
+
+def utf8(text: str) -> bytes:
+    """A text's UTF-8; a lone surrogate, which has none, as the replacement character: no letter or digit either."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text).encode()
 
 
 class Views:

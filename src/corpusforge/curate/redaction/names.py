@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from corpusforge.curate.redaction.findings import Finding
-from corpusforge.curate.redaction.rules import Rule, RuleSet, run
+from corpusforge.curate.redaction.rules import Rule, run
 from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, GIVEN
 
 _CAP = r"(?:\p{Lu}[\p{L}\p{M}]*(?:['’-]\p{L}[\p{L}\p{M}]*)*)"
@@ -90,7 +90,7 @@ _KNOWN_ONLY = frozenset(rule.name for rule in _WEAK)
 NAME_RULES: tuple[Rule, ...] = _CASED
 
 
-def named(window: str, folded: str, rules: RuleSet, *, chat: bool) -> Iterator[Finding]:
+def named(window: str, folded: str, rules: Sequence[Rule], *, chat: bool) -> Iterator[Finding]:
     """Persons that the window names, without any model; `rules` are NAME_RULES.
 
     Raises RedactionFailed when a pattern runs out of time.

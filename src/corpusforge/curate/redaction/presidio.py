@@ -99,7 +99,7 @@ def engine(regions: tuple[str, ...] = PHONE_REGIONS) -> Engine:
         return Detector(getattr(known, name)(), "NATIONAL_ID", near)
 
     detectors = (
-        Detector(_email_recognizer(), "EMAIL_ADDRESS"),
+        Detector(offline_email(known.EmailRecognizer()), "EMAIL_ADDRESS"),
         Detector(known.CreditCardRecognizer(), "CREDIT_CARD"),
         Detector(known.IbanRecognizer(), "IBAN_CODE"),
         Detector(known.IpRecognizer(), "IP_ADDRESS"),
@@ -136,11 +136,17 @@ def engine(regions: tuple[str, ...] = PHONE_REGIONS) -> Engine:
     return Engine(detectors, analyzer, nlp_engine)
 
 
-def _email_recognizer() -> Any:
+def offline_email(recognizer: Any) -> Any:
+    """An e-mail recognizer of Presidio that asks no network; any other recognizer as it is.
+
+    Presidio's asks for the newest list of suffixes on the first address of a process; the list that comes with the
+    library is the same on every machine.
+    """
     import tldextract
     from presidio_analyzer.predefined_recognizers import EmailRecognizer
 
-    # The default extractor asks the network for the newest suffix list; the bundled one is the same on every machine.
+    if type(recognizer) is not EmailRecognizer:
+        return recognizer
     extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
     class OfflineEmailRecognizer(EmailRecognizer):
@@ -164,11 +170,14 @@ def blank_engine() -> Any:
             self.nlp = {"en": spacy.blank("en")}
 
         def process_text(self, text: str, language: str) -> Any:
-            doc = self.nlp[language].make_doc(text)
-            # A blank pipeline has empty lemmas, and with those no context word of Presidio ever matches.
+            return self._doc_to_nlp_artifact(self.nlp[language](text), language)
+
+        def _doc_to_nlp_artifact(self, doc: Any, language: str) -> Any:
+            # Without a lemmatiser lemmas are empty, and with those no context word of Presidio ever matches.
             for token in doc:
-                token.lemma_ = token.lower_
-            return self._doc_to_nlp_artifact(doc, language)
+                if not token.lemma_:
+                    token.lemma_ = token.lower_
+            return super()._doc_to_nlp_artifact(doc, language)
 
     made = OfflineNlpEngine()
     made.load()

@@ -22,9 +22,10 @@ from corpusforge.curate.redaction.people import Known, People
 from corpusforge.curate.redaction.placeholders import Ledger
 from corpusforge.curate.redaction.proper_nouns import proper_nouns, small_names
 from corpusforge.curate.redaction.reserved import harmless
-from corpusforge.curate.redaction.rules import Rule, RuleSet, matches, run
+from corpusforge.curate.redaction.rules import Rule, matches, run, watch
 from corpusforge.curate.redaction.secrets import PRIVATE_KEY, SECRETS
 from corpusforge.curate.redaction.strict import unknown
+from corpusforge.curate.redaction.surrogates import Surrogates
 from corpusforge.curate.redaction.tagged import Tagger, tagged
 from corpusforge.curate.redaction.telephones import telephones
 from corpusforge.curate.redaction.units import Unit
@@ -82,15 +83,17 @@ class Redactor:
         patterns: Mapping[str, str] | None = None,
         allow: Iterable[str] = (),
         phone_regions: tuple[str, ...] = presidio.PHONE_REGIONS,
+        min_scores: Mapping[str, float] | None = None,
+        surrogates: Surrogates | None = None,
     ) -> None:
         self.engine = presidio.engine(phone_regions)
-        self._min_score = min_score
+        self._min_scores = dict(min_scores or {})
+        self._usual_score = min_score
+        self._min_score = min([min_score, *self._min_scores.values()])
+        self._surrogates = surrogates
         self._custom = tuple(Rule(kind, "declared", form, 1.0) for kind, form in sorted((patterns or {}).items()))
         self._wanted = frozenset(entities) | {rule.kind for rule in self._custom}
         self._allow = tuple(sorted({value.casefold() for value in allow if value}))
-        self._rules = RuleSet(_RULES)
-        self._name_rules = RuleSet(NAME_RULES)
-        self._sign_off = RuleSet((SIGN_OFF,))
         self._tagger = None if ner == NO_NER else Tagger(pipeline(ner))
         self._seen: dict[tuple[str, Policy], tuple[Finding, ...]] = {}
 
@@ -149,6 +152,7 @@ class Redactor:
         open_units = layout.texts
         while open_units:
             yield self._unread(layout, open_units, ledger, policy)
+            watch("\n".join([unit.text(ledger) for unit in open_units]))
             changed: list[Unit] = []
             size, fresh = people.size, False
             for unit in open_units:
@@ -176,8 +180,10 @@ class Redactor:
             taken = unit.hide(disjoint(text, suspects, self._allowed(text)), ledger)
             found.update(kind for kind, _ in taken)
         ledger.renumbered(unit.originals() for unit in layout.units)
+        if self._surrogates is not None:
+            ledger.disguised(self._surrogates.value)
         made = layout.rebuilt(ledger)
-        _checked(made)
+        _checked(made, placeholders=self._surrogates is None)
         return Outcome(made, dict(found), tuple(tuple(part.findings()) for part in layout.parts))
 
     def _unread(self, layout: Layout, units: Iterable[Unit], ledger: Ledger, policy: Policy) -> list[str]:
@@ -205,14 +211,14 @@ class Redactor:
         if "-----BEGIN" in text:
             found += matches(PRIVATE_KEY, text)
         if policy.names and "\n" in text:
-            found += run(self._sign_off, text, text.casefold(), chat=policy.chat, digits=0)
+            found += run((SIGN_OFF,), text, text.casefold(), chat=policy.chat, digits=0)
         found += known.mentions(text)
         if policy.names:
             found += addressed(text, chat=policy.chat)
             found += people.mentions(text)
             if question and (answer := answered(question, text)):
                 found.append(answer)
-        found = [f for f in found if f.kind in self._wanted and f.score >= self._min_score]
+        found = [f for f in found if f.kind in self._wanted and f.score >= self._line(f.kind)]
         return disjoint(text, found, self._allowed(text)) if found else []
 
     def _in_window(self, window: str, policy: Policy) -> tuple[Finding, ...]:
@@ -228,7 +234,7 @@ class Redactor:
         folded = window.casefold()
         digits = len(_DIGIT.findall(window))
         found = presidio.recognised(self.engine, window, self._min_score)
-        found += run(self._rules, window, folded, chat=policy.chat, digits=digits)
+        found += run(_RULES, window, folded, chat=policy.chat, digits=digits)
         if policy.names:
             found += telephones(window, folded, chat=policy.chat or policy.describing)
         if not policy.names:
@@ -237,7 +243,7 @@ class Redactor:
         for rule in self._custom:
             found += matches(rule, window)
         if policy.names and "PERSON" in self._wanted:
-            found += named(window, folded, self._name_rules, chat=policy.chat)
+            found += named(window, folded, NAME_RULES, chat=policy.chat)
             found += proper_nouns(window, technical=not policy.describing)
             if policy.describing and policy.prose:
                 found += small_names(window, chat=policy.chat)
@@ -248,6 +254,9 @@ class Redactor:
         if not (policy.names and policy.describing):
             found = [f for f in found if f.kind not in DESCRIBING]
         return tuple(found)
+
+    def _line(self, kind: str) -> float:
+        return self._min_scores.get(kind, self._usual_score)
 
     def _allowed(self, text: str) -> list[tuple[int, int]]:
         if not self._allow:
@@ -266,10 +275,15 @@ class Redactor:
         return spans
 
 
-def _checked(record: Record) -> None:
-    """Every span is a placeholder of the text and none overlap; else the record must not pass."""
+def _checked(record: Record, *, placeholders: bool) -> None:
+    """Every span is a placeholder of the text (or a surrogate in its place) and none overlap; else it must not pass."""
     end = 0
     for span in record.spans:
-        if span.start < end or not PLACEHOLDER.fullmatch(record.text, span.start, span.end):
+        whole = span.start < span.end <= len(record.text)
+        if (
+            span.start < end
+            or not whole
+            or (placeholders and not PLACEHOLDER.fullmatch(record.text, span.start, span.end))
+        ):
             raise RedactionFailed("span arithmetic")
         end = span.end

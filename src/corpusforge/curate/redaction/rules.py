@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed
-from corpusforge.curate.redaction.gate import Form, Gate
+from corpusforge.curate.redaction.gate import Form, Possible, utf8
 
 # Processor seconds for one pattern on one window of 2 KB, which takes well under a millisecond: only a pattern that
 # backtracks without end gets here, and then the record is quarantined.
 TIMEOUT = 5.0
+# Characters of a text whose parts are not scanned one by one.
+_MOST_WHOLE = 1 << 15
 
 Check = Callable[[str, int, int], bool]
 
@@ -37,52 +39,67 @@ class Rule:
 
 
 class _Watch:
-    """Knows which of all compiled patterns can match in the text that is being searched, from one pass over it."""
+    """What is known of the text that is being searched, and of a text that holds it and those that come next."""
 
     def __init__(self) -> None:
-        self._forms: list[Form] = []
-        self._gate: Gate | None = None
-        self._text: str | None = None
-        self._open: frozenset[int] = frozenset()
+        self._whole = self._text = ""
+        self._whole_bytes = self._bytes = b""
+        self._inside = True
+        self._verdicts: dict[str, bool] = {}
 
-    def add(self, form: Form) -> int:
-        """The place of a pattern."""
-        self._forms.append(form)
-        self._gate = None
-        return len(self._forms) - 1
+    def enter(self, whole: str) -> None:
+        """From now on many parts of this will be searched, each between white space or an end."""
+        self._whole = whole if len(whole) <= _MOST_WHOLE else ""
+        self._whole_bytes = utf8(self._whole)
+        self._text, self._bytes, self._inside = "", b"", True
+        self._verdicts = {}
 
-    def open(self, text: str) -> frozenset[int]:
-        """Places of the patterns that can match."""
-        if self._gate is None:
-            self._gate = Gate(self._forms)
-            self._text = None
+    def in_whole(self, pattern: Compiled, text: str) -> bool:
+        """Whether a pattern can match anywhere in the text that holds this one."""
         if text is not self._text:
-            self._open = self._gate.open(text)
-            self._text = text
-        return self._open
+            self._text, self._bytes, self._inside = text, utf8(text), text in self._whole
+        if not self._inside:
+            return True
+        known = self._verdicts.get(pattern.key)
+        if known is None:
+            ascii_text = len(self._whole_bytes) == len(self._whole)
+            known = self._verdicts[pattern.key] = pattern.possible.within(self._whole_bytes, ascii_text=ascii_text)
+        return known
+
+    def possible(self, pattern: Compiled, text: str) -> bool:
+        """Whether a pattern can match in a text."""
+        if not self.in_whole(pattern, text):
+            return False
+        return pattern.possible.within(self._bytes, ascii_text=len(self._bytes) == len(text))
 
 
 _WATCH = _Watch()
 
 
+def watch(whole: str) -> None:
+    """Tell that the texts searched next are parts of this one, between white space or an end: it is scanned once."""
+    _WATCH.enter(whole)
+
+
 class Compiled:
     """A pattern of the `regex` module that looks for matches only in texts that can hold one."""
 
-    __slots__ = ("_finditer", "fullmatch", "groupindex", "match", "pattern", "place", "search")
+    __slots__ = ("_finditer", "fullmatch", "groupindex", "key", "match", "pattern", "possible", "search")
 
     def __init__(self, pattern: str, cased: bool) -> None:
         import regex  # type: ignore[import-untyped]
 
         made = regex.compile(pattern, regex.MULTILINE | (0 if cased else regex.IGNORECASE))
         self.pattern = pattern
-        self.place = _WATCH.add(Form(pattern, ignorecase=not cased))
+        self.key = f"{cased}{pattern}"
+        self.possible = Possible(Form(pattern, ignorecase=not cased))
         self._finditer = made.finditer
         self.match, self.search, self.fullmatch = made.match, made.search, made.fullmatch
         self.groupindex = made.groupindex
 
     def finditer(self, text: str, *, timeout: float) -> Iterable[Any]:
         """As in `regex`. Raises TimeoutError."""
-        return self._finditer(text, timeout=timeout) if self.place in _WATCH.open(text) else ()
+        return self._finditer(text, timeout=timeout) if _WATCH.possible(self, text) else ()
 
 
 @cache
@@ -91,32 +108,15 @@ def compiled(pattern: str, cased: bool = False) -> Compiled:
     return Compiled(pattern, cased)
 
 
-class RuleSet:
-    """Rules that are looked for together."""
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        """The order of the rules is the order of their findings."""
-        self._rules = {compiled(rule.pattern, rule.cased).place: [] for rule in rules}  # type: dict[int, list[int]]
-        for n, rule in enumerate(rules):
-            self._rules[compiled(rule.pattern, rule.cased).place].append(n)
-        self._places = frozenset(self._rules)
-        self._all = tuple(rules)
-
-    def opened(self, text: str) -> list[Rule]:
-        """The rules whose patterns can match in a text."""
-        places = self._places & _WATCH.open(text)
-        if not places:
-            return []
-        return [self._all[n] for n in sorted(n for place in places for n in self._rules[place])]
-
-
-def run(rules: RuleSet, text: str, folded: str, *, chat: bool, digits: int) -> Iterator[Finding]:
+def run(rules: Iterable[Rule], text: str, folded: str, *, chat: bool, digits: int) -> Iterator[Finding]:
     """What the rules find in a window; `folded` is the case-folded window, `digits` how many it holds.
 
     Raises RedactionFailed when a pattern runs out of time.
     """
-    for rule in rules.opened(text):
+    for rule in rules:
         if rule.digits > digits or (rule.chat_only and not chat):
+            continue
+        if not _WATCH.in_whole(compiled(rule.pattern, rule.cased), text):
             continue
         if not rule.needs or any(cue in folded for cue in rule.needs):
             yield from matches(rule, text)

@@ -35,8 +35,9 @@ def superset(pattern: str, *, ascii_text: bool, multiline: bool, dotall: bool, i
     """A pattern in RE2's syntax that matches in every text in which `pattern` (syntax of the `regex` module) does;
     with `ascii_text`, in every ASCII text.
 
-    Look-arounds go and repeats lose their upper limits; beyond ASCII also word boundaries go, and classes are widened
-    to all that they may mean. Raises Unsupported where that cannot be told.
+    The same holds for every text that has such a text in it, between its ends or white space. Look-arounds and anchors
+    go and repeats lose their upper limits; beyond ASCII also word boundaries go, and classes are widened to all that
+    they may mean. Raises Unsupported where that cannot be told.
     """
     return _Rewriting(pattern, exact=False, narrow=ascii_text).flagged(multiline, dotall, ignorecase)
 
@@ -113,11 +114,14 @@ class _Rewriting:
                 self._literal(character)
 
     def _anchor(self, character: str) -> None:
-        self.white |= _WHITE
-        if self._multiline or (character == "^" and not self._exact):
+        # A superset goes without: it is asked about a text of which the original may see only a part.
+        if self._exact:
+            if not self._multiline:
+                raise Unsupported("anchor")
+            self.white |= _WHITE
             self._out.append(character)
-        elif self._exact:
-            raise Unsupported("anchor")
+        elif self._peek() in tuple("*+?{"):
+            raise Unsupported("repeated anchor")
 
     def _literal(self, character: str) -> None:
         if self._exact and not character.isascii():
@@ -133,7 +137,7 @@ class _Rewriting:
     def _zero_width(self, dropped: str) -> None:
         if self._exact and dropped not in ("\\b", "\\B"):
             raise Unsupported(dropped)
-        if self._narrow and dropped in ("\\b", "\\B"):
+        if self._exact or (self._narrow and dropped == "\\b"):
             self._out.append(dropped)
         elif self._peek() in tuple("*+?{"):
             raise Unsupported("repeated look-around")
