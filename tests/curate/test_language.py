@@ -72,6 +72,17 @@ def test_a_chat_is_judged_turn_by_turn_and_foreign_bursts_are_counted() -> None:
     assert isinstance(lost, Dropped)
 
 
+def test_doubtful_turns_go_with_the_rest_of_the_conversation() -> None:
+    """Names, products and places in a caller's turns must not make an English call foreign."""
+    doubtful = "admin total normal local digital manual general central global virtual terminal final status"
+    alone, _ = judge(record(doubtful), keep=["en"])
+    assert isinstance(alone, Dropped)
+    chat = [Message("user", ENGLISH), Message("user", doubtful), Message("user", doubtful)]
+    kept, ctx = judge(record("", "chat").with_messages(chat))
+    assert isinstance(kept, Record)
+    assert ctx.counts["s"]["foreign-turns"] == 0
+
+
 def test_a_chat_without_turns_is_kept() -> None:
     """An empty conversation is another stage's to drop."""
     assert isinstance(judge(record("", "chat").with_messages([]))[0], Record)
