@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 # named otherwise than by their folder at 240 characters and at 360, 13 at 210 and 39 at 150.
 _GLANCE = 240
 _CERTAIN = 0.99
-# A source's declared language is evidence too. Without it 1.3% of short English pages of command help (tldr) and FAQ
-# snippets (dstc9) go as undecided; with it none do, and the conversations in Spanish, German and Portuguese still go.
+# A source's declared language is evidence too: of 4,990 English chats in lower case, full of names (multidogo), 83 go
+# as undecided without it and 27 with it; conversations in Spanish, German and Portuguese still go.
 _DECLARED_ODDS = 10.0
 # A turn of fewer letters has no language of its own (ok, danke, sudo): one in six is named wrongly.
 _TURN_LETTERS = 20
@@ -122,7 +122,7 @@ class _Judge:
         means = np.add.reduceat(chances * shares, starts, axis=0)
         if len(owner) > len(batch):
             # What a conversation speaks elsewhere is evidence for its doubtful turns (one step of expectation
-            # maximisation): without it 3% of real English chats in lower case go, for turns that could be anything.
+            # maximisation): of multidogo's chats 70 go without it and 27 with it, for turns that could be anything.
             several = (sizes > 1)[owner]
             chances[several] *= means[owner[several]]
             chances[several] /= np.maximum(1e-300, chances[several].sum(axis=1, keepdims=True))
