@@ -26,9 +26,9 @@ from corpusforge.manifest import fingerprint
 from corpusforge.plan import Plan, StepState, make_plan
 from corpusforge.shards import write_json
 
-VERSION = 1
+VERSION = 2
 AUDITS = "audits"
-LEAKS_SHOWN = 40
+LEAKS_NAMED = 2000
 GONE, QUARANTINED = "gone before redaction", "quarantined"
 
 
@@ -101,7 +101,7 @@ def _audited(shadow: Shadow, made: Made, planted: Planted) -> dict[str, Any]:
     outputs = _in_outputs(made)
     gated = [fate for fate in fates if fate.canary.form.gated]
     structured = [fate for fate in fates if fate.canary.form.structured]
-    leaked = leaks(fates, LEAKS_SHOWN)
+    leaked = leaks(fates, LEAKS_NAMED)
     return {
         "forms": len({canary.form.label for canary in planted.canaries.values()}),
         "records": {source: len(room) for source, room in sorted(planted.hosts.items())},

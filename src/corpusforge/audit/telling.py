@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 ALLOWED = 0.01
+LEAKS_SHOWN = 60
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]], tuple[int, ...]]
 REMEDY = "Read the leaks above; mend redact: in the recipe (entities, patterns, ner), or report the form."
 _COLUMNS = ("planted", "masked", "leaked", "not tested", "recall", "95%")
@@ -30,7 +31,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[Table]:
     for group in ("kinds", "surfaces", "contexts", "positions", "languages"):
         yield (group[:-1], *_COLUMNS), [_row(name, one) for name, one in result[group].items()], right
     leaked: list[tuple[Any, ...]] = [
-        (leak["form"], leak["value"], leak["places"], _place(leak)) for leak in result["leaks"]
+        (leak["form"], leak["value"], leak["places"], _place(leak)) for leak in result["leaks"][:LEAKS_SHOWN]
     ]
     yield ("leak", "invented value", "places", "such as"), leaked, (2,)
     look = result["second_look"]
@@ -81,9 +82,9 @@ def remarks(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"Not tested: {n:,}, {reason}."
     for reason, n in result["not_planted"].items():
         yield f"Not planted: {n:,}, {reason}."
-    hidden = result["all"]["leaked"] - len(result["leaks"])
+    hidden = result["all"]["leaked"] - LEAKS_SHOWN
     if hidden > 0:
-        yield f"{hidden:,} more leaks are not listed."
+        yield f"{hidden:,} more leaks are in the answer to --json."
 
 
 def broken(result: Mapping[str, Any], gate: Fraction | None) -> str | None:
