@@ -56,6 +56,11 @@ def names(folder: Path, attributes: tuple[str, ...]) -> set[str]:
     return {word for word in found if not word.isupper()}
 
 
+def american(folder: Path, attribute: str) -> set[str]:
+    provider = importlib.import_module("faker.providers.person.en_US").Provider
+    return {value for value in getattr(provider, attribute) if value.isalpha() and value.isascii()}
+
+
 def written() -> tuple[Counter[str], Counter[str]]:
     """How often each word stands in lower case, and inside a sentence with a capital."""
     small: Counter[str] = Counter()
@@ -104,6 +109,8 @@ def main() -> None:
     safe |= {word for word, n in small.items() if n >= 20 and n > capital[word] and word.isascii() and word.isalpha()}
     usual = {word for word in safe if small[word] >= 3}
     write("vocabulary", safe)
+    write("surrogate_given", american(chosen.faker, "first_names"))
+    write("surrogate_family", american(chosen.faker, "last_names"))
     write("names_world", {word for word in given | family if word.casefold() not in usual and len(word) > 2})
     city_words = {
         city for city in cities | countries | states

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from corpusforge.curate.redaction.kinds import CUSTOM_KIND, ENTITIES, Entity
 from corpusforge.curate.redaction.ner import EMBEDDED, NO_NER, embedded_folder
@@ -30,6 +30,20 @@ _EXAMPLES = ("doc", "article", "public")
 _WORD = re.compile(r"\w+")
 
 
+class SourcePolicy(BaseModel):
+    """What of `redact` is other for one source; what is left out is as for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entities: Literal["all"] | tuple[Entity, ...] | None = Field(default=None, description="Kinds to take out, or all.")
+    keep: tuple[Entity, ...] | None = Field(default=None, description="Kinds that stay.")
+    policy: Literal["standard", "strict"] | None = Field(default=None, description="standard or strict.")
+    style: Literal["placeholder", "surrogate"] | None = Field(default=None, description="placeholder or surrogate.")
+    ner: str | None = Field(default=None, min_length=1, description="embedded, a spaCy pipeline, a folder, or none.")
+    min_score: float | None = Field(default=None, ge=0, le=1, description="The line for findings.")
+    drop_above: float | None = Field(default=None, gt=0, description="The most findings per 1000 characters.")
+
+
 class RedactSettings(StageSettings):
     """Settings of `redact`."""
 
@@ -44,8 +58,16 @@ class RedactSettings(StageSettings):
     common_in: int = Field(
         default=10, ge=2, description="strict: a word outside the English vocabulary stays when so many records use it."
     )
-    style: Literal["placeholder"] = Field(
-        default="placeholder", description="`<EMAIL_1>`: typed, the same number for the same value within a record."
+    keep: tuple[Entity, ...] = Field(default=(), description="Kinds that stay although entities holds them.")
+    style: Literal["placeholder", "surrogate"] = Field(
+        default="placeholder",
+        description="placeholder: `<EMAIL_1>`, the same number for the same value within a record. surrogate: an "
+        "invented value of a range that nobody has, chosen by a secret key, the same for a value in the whole corpus.",
+    )
+    key: str | None = Field(
+        default=None,
+        pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$",
+        description="Where the key of surrogates lies, outside the project: env:NAME or file:PATH. Never written.",
     )
     ner: str = Field(
         default=EMBEDDED,
@@ -54,6 +76,9 @@ class RedactSettings(StageSettings):
         "installed spaCy pipeline, a folder such as `corpusforge fit names` writes, or none.",
     )
     min_score: float = Field(default=0.4, ge=0, le=1, description="Findings below this score stay in the text.")
+    min_scores: dict[Entity, float] = Field(
+        default_factory=dict, description="Other lines for some kinds, {PERSON: 0.6}; min_score is for the rest."
+    )
     patterns: dict[str, str] = Field(
         default_factory=dict, description="Your own kinds, each a regular expression: {ORDER_ID: 'AC-\\d{6}'}."
     )
@@ -70,6 +95,26 @@ class RedactSettings(StageSettings):
         default=("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR"),
         description="Countries (ISO 3166) whose national phone formats are tried; each costs time.",
     )
+    by_source: dict[str, SourcePolicy] = Field(
+        default_factory=dict, description="Other settings for some sources, by name: {desk: {policy: strict}}."
+    )
+
+    @model_validator(mode="after")
+    def _surrogates_have_a_key(self) -> RedactSettings:
+        if "surrogate" in (self.style, *(rules.style for rules in self.by_source.values())) and self.key is None:
+            raise ValueError("style: surrogate needs a key. Write where it lies: key: env:CORPUSFORGE_KEY.")
+        return self
+
+    @property
+    def strict(self) -> bool:
+        """Whether any source is under the strict policy."""
+        return "strict" in (self.policy, *(rules.policy for rules in self.by_source.values()))
+
+    def of(self, source: str) -> RedactSettings:
+        """The settings that hold for one source."""
+        rules = self.by_source.get(source)
+        changed = rules.model_dump(exclude_none=True) if rules is not None else {}
+        return self.model_copy(update={**changed, "by_source": {}})
 
     @field_validator("patterns")
     @classmethod
@@ -113,14 +158,23 @@ class Redact(Stage):
 
     @classmethod
     def also_identity(cls, settings: RedactSettings) -> Mapping[str, str]:
-        """The pipeline: its version where it is a package, its files where it is a folder or the shipped one."""
-        if settings.ner == NO_NER:
-            return {}
-        folder = embedded_folder() if settings.ner == EMBEDDED else Path(settings.ner)
-        if not folder.is_dir():
-            return {"ner": f"{settings.ner} {library_version(settings.ner)}"}
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return {"ner": fingerprint([[path.relative_to(folder).as_posix(), sha256_file(path)] for path in files])}
+        """The pipelines: version of a package, files of a folder or of the shipped one; and the key's fingerprint."""
+        made = {}
+        for name in sorted(
+            {settings.ner, *(rules.ner for rules in settings.by_source.values() if rules.ner)} - {NO_NER}
+        ):
+            folder = embedded_folder() if name == EMBEDDED else Path(name)
+            if folder.is_dir():
+                files = sorted(path for path in folder.rglob("*") if path.is_file())
+                print_of = fingerprint([[path.relative_to(folder).as_posix(), sha256_file(path)] for path in files])
+                made["ner" if name == settings.ner else f"ner {name}"] = print_of
+            else:
+                made["ner" if name == settings.ner else f"ner {name}"] = f"{name} {library_version(name)}"
+        if settings.key is not None:
+            from corpusforge.curate.redaction.surrogates import fingerprint_of, read_key
+
+            made["key"] = fingerprint_of(read_key(settings.key))
+        return made
 
     @classmethod
     def resources(cls) -> tuple[Path, ...]:
@@ -130,7 +184,7 @@ class Redact(Stage):
     @classmethod
     def has_survey(cls, settings: RedactSettings) -> bool:
         """Only the strict policy must know how many records use a word."""
-        return settings.policy == "strict"
+        return settings.strict
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
         """How many records of the shard use each word, by the word's key; no word is written."""
@@ -163,15 +217,18 @@ class Redact(Stage):
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record redacted, `Dropped` (redacted too) with `too-much-personal-data`, or `Quarantined`."""
         settings: RedactSettings = ctx.settings
-        redactor = _redactor(settings.model_dump_json())
         common = None if ctx.shared is None else frozenset(ctx.shared["word"].to_pylist())
         for batch in _batches(records):
-            read = [(record, _policy(record, ctx.sources.get(record.source), settings, common)) for record in batch]
-            for (record, policy), outcome in zip(read, redactor.redact_all(read), strict=True):
-                yield self._told(record, outcome, policy, ctx)
+            source = batch[0].source
+            chosen = settings.of(source)
+            read = [(record, _policy(record, ctx.sources.get(source), chosen, common)) for record in batch]
+            outcomes = _redactor(chosen.model_dump_json()).redact_all(read)
+            for (record, policy), outcome in zip(read, outcomes, strict=True):
+                yield self._told(record, outcome, policy, chosen, ctx)
 
-    def _told(self, record: Record, outcome: Outcome | Exception, policy: Policy, ctx: StageContext) -> Item:
-        settings: RedactSettings = ctx.settings
+    def _told(
+        self, record: Record, outcome: Outcome | Exception, policy: Policy, settings: RedactSettings, ctx: StageContext
+    ) -> Item:
         if isinstance(outcome, CorpusforgeError):
             raise outcome
         if isinstance(outcome, Exception):
@@ -194,10 +251,13 @@ class Redact(Stage):
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Records whose texts a name model reads together: few enough to hold."""
+    """Records of one source whose texts a name model reads together: few enough to hold."""
     batch: list[Record] = []
     size = 0
     for record in records:
+        if batch and record.source != batch[0].source:
+            yield batch
+            batch, size = [], 0
         batch.append(record)
         size += len(record.text)
         if len(batch) >= _MOST_RECORDS or size >= _MOST_CHARACTERS:
@@ -238,16 +298,20 @@ def _languages(record: Record, facts: SourceFacts | None) -> tuple[str, ...]:
     return facts.languages if facts is not None else ()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _redactor(settings_json: str) -> Any:
     from corpusforge.curate.redaction.redactor import Redactor
+    from corpusforge.curate.redaction.surrogates import Surrogates, read_key
 
     settings = RedactSettings.model_validate_json(settings_json)
+    wanted = ENTITIES if settings.entities == "all" else settings.entities
     return Redactor(
-        entities=ENTITIES if settings.entities == "all" else settings.entities,
+        entities=[kind for kind in wanted if kind not in settings.keep],
         ner=settings.ner,
         min_score=settings.min_score,
         patterns=settings.patterns,
         allow=settings.allow,
         phone_regions=settings.phone_regions,
+        min_scores={str(kind): score for kind, score in settings.min_scores.items()},
+        surrogates=Surrogates(read_key(settings.key)) if settings.style == "surrogate" and settings.key else None,
     )

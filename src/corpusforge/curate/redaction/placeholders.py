@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from corpusforge.curate.redaction.kinds import PLACEHOLDER, word
@@ -93,3 +93,14 @@ class Ledger:
         self._numbers.clear()
         self._taken.clear()
         self.reserve(texts)
+
+    def disguised(self, surrogate: Callable[[str, str], str]) -> None:
+        """Give every value an invented one in place of its placeholder; `surrogate(kind, canonical value)` makes it.
+
+        A person is the longest of the names that the record gives them.
+        """
+        fullest: dict[str, tuple[int, str, str]] = {}
+        for (kind, canonical), key in self._keys.items():
+            fullest[key] = max(fullest.get(key, (0, "", kind)), (len(canonical), canonical, kind))
+        for key, (_, canonical, kind) in fullest.items():
+            self._numbers[key] = surrogate(kind, canonical)
