@@ -29,6 +29,7 @@ class Country:
     kept: str
     forms: re.Pattern[str]
     rewrites: bool
+    formats: Any
 
     def may_be_valid(self, digits: str) -> bool:
         """Whether digits alone, without a plus, can be a number here. Follows the library's steps: the international
@@ -41,6 +42,8 @@ class Country:
         rests = [digits]
         if digits.startswith(self.code):
             rests.append(digits[len(self.code) :])
+        elif self.stripped is not None and not self.stripped.match(digits):
+            return self.forms.fullmatch(digits) is not None and not self._lacks_prefix(digits)
         for _ in range(3):
             if any(self.forms.fullmatch(rest) for rest in rests):
                 return True
@@ -49,6 +52,16 @@ class Country:
             matches = [match for rest in rests if (match := self.stripped.match(rest))]
             rests = [rest for match in matches for rest in self._rests(match)]
         return False
+
+    def _lacks_prefix(self, digits: str) -> bool:
+        """Whether a number is always written with a national prefix here, which these digits have not."""
+        from phonenumbers import phonenumberutil as library
+
+        form = library._choose_formatting_pattern_for_number(self.formats, digits)
+        if form is None or form.national_prefix_optional_when_formatting:
+            return False
+        rule = form.national_prefix_formatting_rule
+        return bool(rule) and not library._formatting_rule_has_first_group_only(rule)
 
     def _rests(self, match: re.Match[str]) -> list[str]:
         rests = [match.string[match.end() :]] if match.end() else []
@@ -91,6 +104,7 @@ def country(region: str) -> Country:
         kept=(own.national_prefix_transform_rule or "").replace("$", "\\"),
         forms=re.compile("|".join(f"(?:{form})" for form in forms)),
         # A rule that puts an area code in front, or siblings that strip in another way, are too seldom to follow.
+        formats=siblings[1].number_format,
         rewrites=bool(_added(own) or _added(siblings[1]) or len(strips) > 1),
     )
 
