@@ -306,7 +306,8 @@ def _redactor(settings_json: str) -> Any:
     settings = RedactSettings.model_validate_json(settings_json)
     wanted = ENTITIES if settings.entities == "all" else settings.entities
     return Redactor(
-        entities=[kind for kind in wanted if kind not in settings.keep],
+        entities=wanted,
+        keep=settings.keep,
         ner=settings.ner,
         min_score=settings.min_score,
         patterns=settings.patterns,

@@ -84,6 +84,7 @@ class Redactor:
         allow: Iterable[str] = (),
         phone_regions: tuple[str, ...] = presidio.PHONE_REGIONS,
         min_scores: Mapping[str, float] | None = None,
+        keep: Iterable[str] = (),
         surrogates: Surrogates | None = None,
     ) -> None:
         self.engine = presidio.engine(phone_regions)
@@ -91,8 +92,9 @@ class Redactor:
         self._usual_score = min_score
         self._min_score = min([min_score, *self._min_scores.values()])
         self._surrogates = surrogates
+        self._keep = frozenset(keep)
         self._custom = tuple(Rule(kind, "declared", form, 1.0) for kind, form in sorted((patterns or {}).items()))
-        self._wanted = frozenset(entities) | {rule.kind for rule in self._custom}
+        self._wanted = frozenset(entities).difference(keep) | {rule.kind for rule in self._custom}
         self._allow = tuple(sorted({value.casefold() for value in allow if value}))
         self._tagger = None if ner == NO_NER else Tagger(pipeline(ner))
         self._seen: dict[tuple[str, Policy], tuple[Finding, ...]] = {}
@@ -218,7 +220,9 @@ class Redactor:
             found += people.mentions(text)
             if question and (answer := answered(question, text)):
                 found.append(answer)
-        found = [f for f in found if f.kind in self._wanted and f.score >= self._line(f.kind)]
+        found = [f for f in found if f.score >= self._line(f.kind)]
+        kept = [f for f in found if f.kind in self._keep]
+        found = [f for f in found if f.kind in self._wanted and not _within(f, kept)]
         return disjoint(text, found, self._allowed(text)) if found else []
 
     def _in_window(self, window: str, policy: Policy) -> tuple[Finding, ...]:
@@ -273,6 +277,11 @@ class Redactor:
                     spans.append((at, end))
                 at = folded.find(value, end)
         return spans
+
+
+def _within(finding: Finding, others: Sequence[Finding]) -> bool:
+    """Whether a finding lies within one of some others: part of a value that stays."""
+    return any(other.start <= finding.start and finding.end <= other.end for other in others)
 
 
 def _checked(record: Record, *, placeholders: bool) -> None:

@@ -1,0 +1,166 @@
+"""What a user loses if policies break: personal data under strict, another source's rules, a pseudonym that links."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpusforge.curate.redact import Redact
+from corpusforge.curate.redaction.kinds import PLACEHOLDER
+from corpusforge.curate.redaction.surrogates import Surrogates
+from corpusforge.errors import UsageError
+from corpusforge.record import Record
+from corpusforge.shards import to_row
+from corpusforge.stage import StageContext, Survey
+
+from .redact_running import SOURCES, chat, record, redacted, run
+
+KEY = "0123456789abcdef-of-a-test"
+KINDS = ("PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IBAN_CODE", "IP_ADDRESS", "USERNAME")
+TOKENS = st.lists(
+    st.sampled_from(
+        [
+            "route",
+            "a1",
+            "٣٤",
+            "Quillfeather",
+            "4th",
+            "<EMAIL_2>",
+            "x86_64",
+            "12.5%",
+            "naïve",
+            "T-1000",
+            "the",
+            "3",
+            "é9",
+        ]
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TOKENS, st.sampled_from([" ", "", "\n", ", "]))
+def test_strict_never_leaves_a_digit(tokens: list[str], gap: str) -> None:
+    """Whoever chose strict was promised that no number survives."""
+    made = redacted(record(gap.join(tokens), kind="labelled"), policy="strict", ner="none")
+    assert not re.search(r"\d", PLACEHOLDER.sub("", made.text))
+    assert redacted(made, policy="strict", ner="none") == made
+    end = 0
+    for span in made.spans:
+        assert span.start >= end
+        assert PLACEHOLDER.fullmatch(made.text[span.start : span.end])
+        end = span.end
+
+
+def test_strict_tells_how_much_it_hid() -> None:
+    """Over-masking that nobody can see cannot be weighed against the risk."""
+    _, counts = run(record("please see page 12 of the flurbish book", kind="labelled"), policy="strict", ner="none")
+    assert counts["found:NUMBER"] == 1
+    assert counts["found:WORD"] == 1
+    assert counts["strict:words"] == 8
+
+
+def surveyed(tmp_path: Path, records: list[Record], **chosen: Any) -> Any:
+    stage, ctx = Redact(), StageContext(settings=Redact.Settings(policy="strict", **chosen), seed=1, sources=SOURCES)
+    surveys = []
+    for n, part in enumerate((records[::2], records[1::2])):
+        path = tmp_path / f"{n}.parquet"
+        pq.write_table(stage.survey(part, ctx), path)
+        surveys.append(Survey(f"desk-{n:05d}", "desk", path, path))
+    decided = [stage.decide(order, ctx).shared for order in (surveys, surveys[::-1])]
+    assert decided[0].equals(decided[1])
+    ctx.shared = decided[0]
+    return list(stage.apply(records, ctx)), decided[0]
+
+
+def test_a_word_outside_the_vocabulary_stays_when_enough_records_use_it(tmp_path: Path) -> None:
+    """A company's own product would be hidden in its own chats; a customer's odd word would not."""
+    records = [record(f"the frobnitz is {'zorbly' if n == 3 else 'slow'}", kind="labelled") for n in range(6)]
+    made, table = surveyed(tmp_path, records, common_in=5, ner="none")
+    assert [item.text for item in made] == ["the frobnitz is slow"] * 3 + ["the frobnitz is <WORD_1>"] + [
+        "the frobnitz is slow"
+    ] * 2
+    assert "frobnitz" not in str(table.to_pydict())
+
+
+def test_only_strict_waits_for_all_shards() -> None:
+    assert not Redact.has_survey(Redact.Settings())
+    assert Redact.has_survey(Redact.Settings(by_source={"desk": {"policy": "strict"}}))
+
+
+def test_sources_have_their_own_rules() -> None:
+    """A public forum and a bank's chats in one corpus need not be cut alike."""
+    rules = {"by_source": {"desk": {"entities": ["EMAIL_ADDRESS"], "ner": "none"}}}
+    text = "mail bob.roe@acme.org or 415-736-2671"
+    assert redacted(record(text), **rules).text == "mail <EMAIL_1> or 415-736-2671"
+    assert redacted(record(text, source="books", kind="public"), **rules).text == "mail <EMAIL_1> or <PHONE_1>"
+
+
+def test_kinds_can_be_kept_and_have_their_own_line() -> None:
+    text = "mail bob.roe@acme.org or 415-736-2671"
+    assert redacted(record(text), keep=["EMAIL_ADDRESS"]).text == "mail bob.roe@acme.org or <PHONE_1>"
+    assert redacted(record(text), min_scores={"PHONE_NUMBER": 1}).text == "mail <EMAIL_1> or 415-736-2671"
+
+
+def surrogate(one: Record, **chosen: Any) -> Record:
+    return redacted(one, style="surrogate", key="env:CORPUSFORGE_TEST_KEY", ner="none", **chosen)
+
+
+def test_surrogates_are_the_same_in_every_record_and_no_real_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORPUSFORGE_TEST_KEY", KEY)
+    first = surrogate(chat(("user", "Tamsin Quillfeather", "I am at t.q@northwind.org, card 4532015112830366")))
+    second = surrogate(record("ask T.Q@Northwind.org"))
+    found = {span.kind: first.text[span.start : span.end] for span in first.spans}
+    assert found["EMAIL_ADDRESS"].endswith("@example.com")
+    assert found["EMAIL_ADDRESS"] in second.text
+    row = json.dumps(to_row(first)).lower()
+    assert not [word for word in ("tamsin", "quillfeather", "northwind", "4532015112830366", KEY) if word in row]
+    assert surrogate(first).text == first.text
+
+
+def test_another_key_gives_other_surrogates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two customers' corpora must not be joined by their pseudonyms."""
+    texts = []
+    for key in (KEY, KEY[::-1]):
+        monkeypatch.setenv("CORPUSFORGE_TEST_KEY", key)
+        from corpusforge.curate.redact import _redactor
+
+        _redactor.cache_clear()
+        texts.append(surrogate(record("ask t.q@northwind.org")).text)
+    assert texts[0] != texts[1]
+
+
+def test_the_key_is_asked_for_and_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs a key"):
+        Redact.Settings(style="surrogate")
+    monkeypatch.setenv("CORPUSFORGE_TEST_KEY", "short")
+    chosen = Redact.Settings(style="surrogate", key="env:CORPUSFORGE_TEST_KEY", ner="none")
+    with pytest.raises(UsageError, match="shorter"):
+        Redact.also_identity(chosen)
+    monkeypatch.setenv("CORPUSFORGE_TEST_KEY", KEY)
+    (tmp_path / "key").write_text(KEY + "\n")
+    same = Redact.Settings(style="surrogate", key=f"file:{tmp_path}/key", ner="none")
+    assert Redact.also_identity(chosen) == Redact.also_identity(same)
+    assert KEY not in str(Redact.also_identity(chosen))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(KINDS), st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+def test_different_values_have_different_surrogates(kind: str, one: str, other: str) -> None:
+    """Two customers with one pseudonym would become one customer."""
+    made = Surrogates(KEY.encode())
+    assert (made.value(kind, one) == made.value(kind, other)) == (one == other)
+
+
+def test_many_values_do_not_coincide() -> None:
+    made = Surrogates(KEY.encode())
+    for kind in KINDS:
+        assert len({made.value(kind, str(n)) for n in range(4000)}) == 4000
