@@ -35,6 +35,8 @@ class Country:
         """Whether digits alone, without a plus, can be a number here. Follows the library's steps: the international
         prefix, the country code and the national prefix may each be taken off before a form has to fit the whole.
         """
+        if len(digits) < self.national and len(digits) < self.abroad:
+            return False
         if self.rewrites or self.prefix.match(digits):
             return len(digits) >= min(self.abroad, self.national)
         if len(digits) < self.national:

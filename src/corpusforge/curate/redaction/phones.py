@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from corpusforge.curate.redaction.dialling import Country, country
+from corpusforge.curate.redaction.dialling import country
 
 # Candidates whose verdict is remembered: versions, times and amounts recur.
 _MOST_REMEMBERED = 1 << 16
@@ -30,37 +29,61 @@ _PLAIN = re.compile(r"[0-9 \t\n().\-/]*")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 
 
-@dataclass(slots=True)
 class PhoneSearch:
-    """`PhoneNumberMatcher` for each of `regions`, with candidates looked for once and verdicts remembered.
+    """`PhoneNumberMatcher` for each of some regions, with candidates looked for once and verdicts remembered.
 
     The library's matcher stops, without a word, after 65,535 candidates that are no numbers; this one does not.
     """
 
-    regions: Sequence[str]
-    leniency: int
-    _verdicts: dict[tuple[str, str], bool] = field(default_factory=dict)
+    def __init__(self, regions: Sequence[str], leniency: int) -> None:
+        """`regions`: by ISO 3166 letters; `leniency`: as phonenumbers has it, 0 to 3."""
+        self.regions = tuple(regions)
+        self.leniency = leniency
+        self._everywhere = frozenset(regions)
+        self._verdicts: dict[tuple[str, str], bool] = {}
+        self._plausible: dict[str, frozenset[str]] = {}
+        # Below leniency VALID a possible number has no limits that could be told so simply.
+        self._countries = [(region, country(region)) for region in regions] if leniency >= 1 else []
+        self._fewest = min([min(here.national, here.abroad) for _, here in self._countries], default=1)
 
     def spans(self, text: str) -> list[Span]:
         """[start, end) of the numbers, region after region, each in the order of the text."""
-        countries = [country(region) if self.leniency >= 1 else None for region in self.regions]
-        fewest = min([min(here.national, here.abroad) if here else 1 for here in countries], default=0)
-        scan = _Scan(text, fewest)
+        scan = _Scan(text, self._fewest)
         if not scan.candidates:
             return []
-        return [
-            span
-            for region, here in zip(self.regions, countries, strict=True)
-            for span in self._in_region(scan, region, here)
-        ]
+        pieces = [(candidate, self._pieces(candidate)) for candidate in scan.candidates]
+        found: list[Span] = []
+        for region in self.regions:
+            mine = [candidate for candidate, parts in pieces if any(region in where for _, _, where in parts)]
+            if mine:
+                found += self._in_region(scan, mine, region)
+        return found
 
-    def _in_region(self, scan: _Scan, region: str, here: Country | None) -> Iterator[Span]:
-        candidates = scan.candidates
+    def _pieces(self, candidate: _Candidate) -> list[tuple[int, str, frozenset[str]]]:
+        """The parts of a candidate that can be a number in some region, in the order in which they are tried."""
+        if candidate.tried is None:
+            parts = [(start, piece, self._where(piece)) for start, piece in candidate.parts(self._fewest)]
+            candidate.tried = [part for part in parts if part[2]]
+        return candidate.tried
+
+    def _where(self, piece: str) -> frozenset[str]:
+        if not self._countries or not _PLAIN.fullmatch(piece):
+            return self._everywhere
+        digits = _NOT_DIGIT.sub("", piece)
+        known = self._plausible.get(digits)
+        if known is None:
+            if len(self._plausible) >= _MOST_REMEMBERED:
+                self._plausible.clear()
+            known = frozenset(region for region, here in self._countries if here.may_be_valid(digits))
+            self._plausible[digits] = known
+        return known
+
+    def _in_region(self, scan: _Scan, candidates: list[_Candidate], region: str) -> Iterator[Span]:
         place = 0
         while place < len(candidates):
             candidate = candidates[place]
             place += 1
-            match = self._tried(candidate, scan.text, region, here)
+            match = self._tried(candidate, scan.text, region)
             if match is None:
                 continue
             yield match
@@ -74,7 +97,7 @@ class PhoneSearch:
                     place = bisect_left(candidates, behind.start, key=lambda other: other.start)
                     break
                 candidate = behind
-                match = self._tried(candidate, scan.text, region, here)
+                match = self._tried(candidate, scan.text, region)
                 at = candidate.end
                 if match is not None:
                     yield match
@@ -82,17 +105,9 @@ class PhoneSearch:
             else:
                 place = bisect_left(candidates, at, key=lambda other: other.start)
 
-    def _tried(self, candidate: _Candidate, text: str, region: str, here: Country | None) -> Span | None:
-        if here is not None and not candidate.allows(here):
-            return None
-        return self._extracted(candidate, text, region, here)
-
-    def _extracted(self, candidate: _Candidate, text: str, region: str, here: Country | None) -> Span | None:
-        for start, piece, digits in candidate.pieces:
-            # Below leniency VALID a possible number has no lower limit that could be told so simply.
-            if here is not None and digits is not None and not here.may_be_valid(digits):
-                continue
-            if self._verified(text, start, piece, region):
+    def _tried(self, candidate: _Candidate, text: str, region: str) -> Span | None:
+        for start, piece, where in self._pieces(candidate):
+            if region in where and self._verified(text, start, piece, region):
                 return start, start + len(piece)
         return None
 
@@ -129,44 +144,26 @@ def _glued(text: str, start: int, piece: str) -> bool:
 class _Candidate:
     """A stretch of text that may be a number, or hold one, whatever the region."""
 
-    __slots__ = ("_digits", "_pieces", "end", "start", "text")
+    __slots__ = ("end", "start", "text", "tried")
 
     def __init__(self, start: int, form: str) -> None:
         self.start = start
         self.end = start + len(form)
         self.text = form
-        self._digits = _NOT_DIGIT.sub("", form) if _PLAIN.fullmatch(form) else None
-        self._pieces: list[tuple[int, str, str | None]] | None = None
+        self.tried: list[tuple[int, str, frozenset[str]]] | None = None
 
-    def allows(self, here: Country) -> bool:
-        """Whether a number of a country, or an international one, can be in this."""
-        digits = self._digits
-        if digits is None or len(digits) >= here.national:
-            return True
-        return len(digits) >= here.abroad and bool(here.prefix.search(digits))
-
-    @property
-    def pieces(self) -> list[tuple[int, str, str | None]]:
-        """The whole, then the parts that the library tries, in its order; digits of those that are plain."""
-        if self._pieces is None:
-            self._pieces = self._cut()
-        return self._pieces
-
-    def _cut(self) -> list[tuple[int, str, str | None]]:
-        library = _library()
+    def parts(self, fewest: int) -> list[tuple[int, str]]:
+        """The whole, then the parts that the library tries, in its order, but for those with too few characters."""
         found = [(self.start, self.text)]
-        for pattern in library._INNER_MATCHES:
+        for pattern in _library()._INNER_MATCHES:
             match = pattern.search(self.text)
-            first = True
+            if match:
+                found.append((self.start, _trimmed(self.text[: match.start()])))
             while match:
-                if first:
-                    found.append((self.start, _trimmed(self.text[: match.start()])))
-                    first = False
-                found.append((self.start + match.start(1), _trimmed(match.group(1))))
+                if match.end(1) - match.start(1) >= fewest:
+                    found.append((self.start + match.start(1), _trimmed(match.group(1))))
                 match = pattern.search(self.text, match.start() + 1)
-        return [
-            (start, piece, _NOT_DIGIT.sub("", piece) if _PLAIN.fullmatch(piece) else None) for start, piece in found
-        ]
+        return [part for part in found if len(part[1]) >= fewest]
 
 
 def _trimmed(group: str) -> str:
