@@ -20,6 +20,11 @@ _INVISIBLE = re.compile(
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SUSPECT = re.compile("[\x80-\x9f\ud800-\udfff]")
 _FOREIGN = re.compile("[^\x00-\x7f]+")
+# What a text of English prose has beyond ASCII. No sequence of these and of ASCII characters is a sign of a broken
+# encoding, invisible, or in another form than NFC and NFKC would give it (an ellipsis is, in NFKC).
+_HARMLESS = frozenset("“”‘’–—•")
+_HARMLESS_NFC = _HARMLESS | {"…"}
+_CONTROLS = bytes((*range(9), *range(11, 32), 127))
 _ROUNDS = 8
 
 
@@ -32,18 +37,49 @@ def clean_characters(text: str, form: Form = "NFC") -> str:
         before = text
         text = _cleaned(text, form)
         # A repair can bring two halves of another broken sequence together.
-        if text == before or not _suspect(text):
+        if text == before or not _suspect(text, _foreign(text)):
             break
     return text
 
 
 def _cleaned(text: str, form: Form) -> str:
     if text.isascii():
-        return _visible_ascii(text)
-    text = _INVISIBLE.sub("", _unescaped(_LINE_ENDS.sub("\n", _mended(text)))).replace("\u00a0", " ")
+        return text if text.isprintable() or _is_clean(text) else _visible_ascii(text)
+    foreign = _foreign(text)
+    if (_HARMLESS if form == "NFKC" else _HARMLESS_NFC).issuperset(foreign) and _is_clean(text):
+        return text
+    return _rewritten(text, foreign, form)
+
+
+def _foreign(text: str) -> str:
+    """The distinct runs of characters beyond ASCII, one after the other."""
+    return "".join(set(_FOREIGN.findall(text)))
+
+
+def _is_clean(text: str) -> bool:
+    """Whether there is no ASCII control character but tabs and newlines; a deletion tells it faster than a search."""
+    raw = text.encode("utf-8", "surrogatepass")
+    return len(raw.translate(None, _CONTROLS)) == len(raw)
+
+
+def _rewritten(text: str, foreign: str, form: Form) -> str:
+    mended = _mended(text, foreign)
+    if mended is not text:
+        text, foreign = mended, _foreign(mended)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    clean = _is_clean(text)
+    if not clean or _LINE_ENDS.search(foreign):
+        text = _LINE_ENDS.sub("\n", text)
+    if not clean:
+        text = _unescaped(text)
+    if not clean or _INVISIBLE.search(foreign):
+        text = _INVISIBLE.sub("", text)
+    text = text.replace("\u00a0", " ")
     if "\u200c" in text or "\u200d" in text:
         text = _JOINERS.sub("", text)
-    text = _SURROGATES.sub("\ufffd", text)
+    if _SURROGATES.search(foreign):
+        text = _SURROGATES.sub("\ufffd", text)
     return unicodedata.normalize(form, text)
 
 
@@ -58,8 +94,10 @@ def tidy_lines(text: str, max_blank_lines: int = 2) -> str:
 
 
 def _visible_ascii(text: str) -> str:
-    if text.isprintable():
-        return text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if _is_clean(text):
+            return text
     return _INVISIBLE.sub("", _unescaped(_LINE_ENDS.sub("\n", text)))
 
 
@@ -67,8 +105,8 @@ def _unescaped(text: str) -> str:
     return _ESCAPES.sub("", text) if "\x1b" in text or "\x03" in text else text
 
 
-def _mended(text: str) -> str:
-    if not _suspect(text):
+def _mended(text: str, foreign: str) -> str:
+    if not _suspect(text, foreign):
         return text
     from ftfy import fix_text
 
@@ -76,15 +114,17 @@ def _mended(text: str) -> str:
     return "\n".join(line if line.isascii() else fix_text(line, config) for line in text.split("\n"))
 
 
-def _suspect(text: str) -> bool:
-    if text.isascii():
+def _suspect(text: str, foreign: str) -> bool:
+    # ftfy does nothing to text without bad sequences, C1 controls or surrogates. Looking for them only around the
+    # distinct non-ASCII runs is 20 times as fast as over the whole of an English book with letters of other languages.
+    if _HARMLESS_NFC.issuperset(foreign):
         return False
+    if _SUSPECT.search(foreign):
+        return True
     from ftfy.badness import is_bad
 
-    # ftfy does nothing to text without bad sequences, C1 controls or surrogates. Looking for them only around the
-    # distinct non-ASCII runs is 20 times as fast as over the whole of an English book with curly quotes.
     around = {text[max(0, match.start() - 3) : match.end() + 3] for match in _FOREIGN.finditer(text)}
-    return _SUSPECT.search(text) is not None or bool(is_bad("\n".join(sorted(around))))
+    return bool(is_bad("\n".join(sorted(around))))
 
 
 @cache

@@ -28,6 +28,7 @@ _ASCII_INFIXES = re.compile(
 _HYPHEN = re.compile("(-)")
 # Most of what a text newly brings: words, numbers and compounds with a few marks around them.
 _USUAL = re.compile(r"""([(\["“‘']?)([A-Za-z]{2,}(?:-[A-Za-z]{2,})*|[0-9]{2,})(['’]s|['’])?([,;:!?)\]"”.]{0,2})""")
+_PLAIN = frozenset(',.;:!?)"]')
 _WORD = re.compile("[A-Za-z]{2,}")
 
 
@@ -53,6 +54,7 @@ class EnglishWords:
         # By the first or last character alone: the length of the affix, or `_DEPENDS` where more must be looked at.
         self._opening: dict[str, int] = {}
         self._closing: dict[str, int] = {}
+        self._infix: dict[str, bool] = {}
         self._in_specials = {word for text in self._special for word in _WORD.findall(text)}
         # After the affixes are off, spaCy looks for special cases among neighbouring tokens too.
         self._joined: dict[tuple[str, str], list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
@@ -70,8 +72,12 @@ class EnglishWords:
         special = self._special
         if chunk in special:
             return special[chunk]
-        if chunk.isascii() and (chunk.isalpha() or chunk.isdigit()):
-            return (chunk,)
+        if chunk.isascii():
+            if chunk.isalpha() or chunk.isdigit():
+                return (chunk,)
+            core, last = chunk[:-1], chunk[-1]
+            if core.isalpha() and last in _PLAIN and len(core) > 1 and core not in self._in_specials:
+                return (core, last) if last != "." or _ends_sentence(core) else self._affixes(chunk, special=True)
         usual = self._usual(chunk)
         if usual is not None:
             return usual
@@ -96,7 +102,8 @@ class EnglishWords:
         if possessive:
             pieces.append(possessive)
         pieces.extend(marks)
-        return None if self._may_join(pieces) else tuple(pieces)
+        # Special cases of several tokens have a word of their own, or marks alone.
+        return None if (len(marks) > 1 or possessive or core.isdigit()) and self._may_join(pieces) else tuple(pieces)
 
     def _may_join(self, tokens: Sequence[str]) -> bool:
         return any(map(self._joined.__contains__, pairwise(tokens)))
@@ -187,11 +194,9 @@ class EnglishWords:
             return [text]
         if "." in text and self._url(text):
             return [text]
-        infixes = self._infixes
-        if text.isascii():
-            if not _INFIX_MARK.search(text):
-                return [text]
-            infixes = _ASCII_INFIXES
+        if not _INFIX_MARK.search(text) and (text.isascii() or not any(map(self._begins_infix, text))):
+            return [text]
+        infixes = _ASCII_INFIXES if text.isascii() else self._infixes
         pieces: list[str] = []
         start = 0
         for match in infixes(text):
@@ -206,6 +211,12 @@ class EnglishWords:
         if text[start:]:
             pieces.append(text[start:])
         return pieces
+
+    def _begins_infix(self, character: str) -> bool:
+        found = self._infix.get(character)
+        if found is None:
+            found = self._infix[character] = next(self._infixes(f"a{character}a"), None) is not None
+        return found
 
     def _rejoined(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         if not self._may_join(tokens):

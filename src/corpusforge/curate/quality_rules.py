@@ -65,7 +65,8 @@ def _duplicate_lines(measured: Measured, rows: Rows) -> Floats:
 
 def _duplicate_lines_bound(measured: Measured, rows: Rows) -> Floats:
     counts = measured.line_counts
-    return counts.repeated[rows] / counts.count[rows]
+    share: Floats = counts.repeated[rows] / counts.count[rows]
+    return share
 
 
 def _duplicate_line_characters(measured: Measured, rows: Rows) -> Floats:
@@ -204,12 +205,14 @@ def judge(texts: Sequence[str], thresholds: Sequence[Mapping[str, float]]) -> li
         groups.setdefault(id(mapping), []).append(row)
     verdicts: list[Verdict] = [Verdict(None, None)] * len(texts)
     for rows in groups.values():
-        for row, verdict in zip(rows, _judged(measured, np.array(rows), thresholds[rows[0]]), strict=True):
+        for row, verdict in zip(rows, judged(measured, thresholds[rows[0]], np.array(rows)), strict=True):
             verdicts[row] = verdict
     return verdicts
 
 
-def _judged(measured: Measured, rows: Rows, thresholds: Mapping[str, float]) -> list[Verdict]:
+def judged(measured: Measured, thresholds: Mapping[str, float], rows: Rows | None = None) -> list[Verdict]:
+    """The verdicts on some texts of a batch (all, if not said) by the same thresholds."""
+    rows = np.arange(len(measured.texts)) if rows is None else rows
     names = list(thresholds)
     failed: dict[int, Judged] = {}
     least = np.full(len(rows), np.inf)

@@ -76,6 +76,11 @@ class Vocabulary:
     sentence: NDArray[np.uint8]
 
     @property
+    def size(self) -> int:
+        """How many chunks are known."""
+        return self._chunks.count
+
+    @property
     def full(self) -> bool:
         """Whether it is time for a new one."""
         return self._chunks.count > MOST_CHUNKS or self._characters > MOST_CHARACTERS

@@ -1,0 +1,166 @@
+"""Compares the quality rules with datatrove's blocks on real records: each decision, and throughput side by side.
+
+    python benchmarks/filters.py [--list FILE]     FILE gets every record that differs: id, rule set, both values
+
+Both sides see the same records in the same process, a group at a time, in turn; times are CPU times, and the ratio is
+of the medians over groups. datatrove's four filters run in the order that lets them share its word cache, each on the
+text as it came. Ours is timed twice: with nothing known of any word (`cold`, a process's first records) and again
+(`warm`, what a long run tends to). The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from filter_records import records
+
+from corpusforge.curate.language import Language
+from corpusforge.curate.measured import shared_vocabulary
+from corpusforge.curate.quality_rules import Judged, Measured, judged
+from corpusforge.curate.quality_thresholds import PUBLISHED
+from corpusforge.record import Origin, Record
+from corpusforge.stage import SourceFacts, StageContext
+
+GROUP = 400_000
+"""Characters of a group, as the stage makes its batches."""
+REASONS = {
+    "gopher_short_doc": "min_words", "gopher_long_doc": "max_words", "gopher_below_avg_threshold": "min_mean_word",
+    "gopher_above_avg_threshold": "max_mean_word", "gopher_too_many_hashes": "max_hashes",
+    "gopher_too_many_ellipsis": "max_ellipses", "gopher_too_many_bullets": "max_bullet_lines",
+    "gopher_too_many_end_ellipsis": "max_ellipsis_lines", "gopher_below_alpha_threshold": "min_alphabetic",
+    "gopher_enough_stop_words": "min_stop_words", "dup_para_frac": "max_duplicate_paragraphs",
+    "dup_para_char_frac": "max_duplicate_paragraph_chars", "dup_line_frac": "max_duplicate_lines",
+    "dup_line_char_frac": "max_duplicate_line_chars", "lorem_ipsum": "max_lorem_ipsum",
+    "curly_bracket": "max_curly_brackets", "too_few_sentences": "min_sentences",
+    "line_punct_ratio": "min_ending_lines", "short_line_ratio": "max_short_lines",
+    "char_dup_ratio": "max_repeated_line_chars", "list_ratio": "max_newlines",
+    **{f"top_{n}_gram": f"max_top_{n}_gram" for n in (2, 3, 4)},
+    **{f"duplicated_{n}_n_grams": f"max_repeated_{n}_grams" for n in range(5, 11)},
+}  # fmt: skip
+Row = tuple[str, str]
+
+
+def theirs(blocks: dict[str, Any], group: list[Row]) -> list[dict[str, str | None]]:
+    """What datatrove's blocks decide: for each record and rule set the reason, None where it is kept."""
+    from datatrove.data import Document
+
+    decided: list[dict[str, str | None]] = []
+    for key, text in group:
+        row: dict[str, str | None] = {}
+        for name, block in blocks.items():
+            verdict = block.filter(Document(text=text, id=key))
+            row[name] = None if verdict is True else str(verdict[1])
+        decided.append(row)
+    return decided
+
+
+def ours(group: list[Row]) -> list[dict[str, Judged | None]]:
+    """What our rules decide on the same records, measured once for the four rule sets."""
+    measured = Measured([text for _, text in group])
+    made = {name: judged(measured, rules) for name, rules in PUBLISHED.items()}
+    return [{name: verdicts[row].failed for name, verdicts in made.items()} for row in range(len(group))]
+
+
+def named(group: list[Row]) -> None:
+    """Names the languages of the records with the stage of this tree."""
+    facts = {"b": SourceFacts("b", "public", "public", languages=("en",))}
+    ctx = StageContext(settings=Language.Settings(), seed=1, sources=facts)
+    made = [Record(key, "b", "public", text, Origin("b", 0, 1)) for key, text in group]
+    for _ in Language().apply(made, ctx):
+        pass
+
+
+def timed(work: Any, *given: Any) -> tuple[float, Any]:
+    started = time.process_time()
+    made = work(*given)
+    return time.process_time() - started, made
+
+
+def groups(rows: list[Row]) -> list[list[Row]]:
+    # Every k-th record, so that each group holds all sources.
+    count = max(1, sum(len(text) for _, text in rows) // GROUP)
+    return [rows[start::count] for start in range(count)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--list", type=Path)
+    chosen = parser.parse_args()
+    from datatrove.pipeline import filters
+
+    blocks: dict[str, Any] = {
+        "gopher-repetition": filters.GopherRepetitionFilter(),
+        "gopher-quality": filters.GopherQualityFilter(),
+        "fineweb": filters.FineWebQualityFilter(),
+        "c4": filters.C4QualityFilter(),
+    }
+    warm_up = [("w", "The words of a text that both sides load their tables with. " * 20)]
+    theirs(blocks, warm_up), ours(warm_up), named(warm_up)
+    rows = records()
+    batches = groups(rows)
+    sizes = [sum(len(text.encode()) for _, text in batch) / 1e6 for batch in batches]
+    spent: dict[str, list[float]] = {"datatrove": [], "cold": [], "warm": [], "language": [], "one pass": []}
+    differences: list[tuple[str, str, str | None, Judged | None]] = []
+    dropped: Counter[str] = Counter()
+    other_reason = 0
+    for batch in batches:
+        seconds, expected = timed(theirs, blocks, batch)
+        spent["datatrove"].append(seconds)
+        seconds, decided = timed(ours, batch)
+        spent["cold"].append(seconds)
+        spent["language"].append(timed(named, batch)[0])
+        spent["one pass"].append(timed(lambda batch=batch: [text.lower().split() for _, text in batch])[0])
+        for (key, _), want, got in zip(batch, expected, decided, strict=True):
+            for name in blocks:
+                reason, failed = want[name], got[name]
+                dropped[name] += reason is not None
+                if (reason is None) != (failed is None):
+                    differences.append((key, name, reason, failed))
+                elif reason is not None and failed is not None and REASONS.get(reason) != failed[0]:
+                    other_reason += 1
+    for batch in batches:
+        spent["warm"].append(timed(ours, batch)[0])
+    cost = {name: statistics.median(s / size for s, size in zip(spent[name], sizes, strict=True)) for name in spent}
+    if chosen.list:
+        chosen.list.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in differences))
+    share = {name: 1 - sum(row[1] == name for row in differences) / len(rows) for name in blocks}
+    result = {
+        "bench": "filters",
+        "records": len(rows),
+        "megabytes": round(sum(sizes), 1),
+        "agreement": {name: round(value, 5) for name, value in share.items()},
+        "dropped_by_datatrove": dict(dropped),
+        "same_decision_other_reason": other_reason,
+        "differences": differences[:50],
+        "mb_per_s_per_core": {
+            "datatrove": round(1 / cost["datatrove"], 3),
+            "rules_cold": round(1 / cost["cold"], 2),
+            "rules_warm": round(1 / cost["warm"], 2),
+            "language": round(1 / cost["language"], 2),
+            "rules_cold_and_language": round(1 / (cost["cold"] + cost["language"]), 2),
+            "rules_warm_and_language": round(1 / (cost["warm"] + cost["language"]), 2),
+            "lower_and_split_alone": round(1 / cost["one pass"], 1),
+        },
+        "ratio_to_datatrove": {
+            "rules_cold": round(cost["datatrove"] / cost["cold"], 1),
+            "rules_warm": round(cost["datatrove"] / cost["warm"], 1),
+            "rules_cold_and_language": round(cost["datatrove"] / (cost["cold"] + cost["language"]), 1),
+            "rules_warm_and_language": round(cost["datatrove"] / (cost["warm"] + cost["language"]), 1),
+        },
+        "chunks_learned": shared_vocabulary().size,
+    }
+    for name in blocks:
+        print(f"{name:20} {share[name]:8.3%} of {len(rows)} records decided alike; datatrove drops {dropped[name]}")
+    for key, name, reason, failed in differences:
+        print(f"  {key}: {name}: datatrove {reason or 'keeps'}, ours {failed or 'keeps'}")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

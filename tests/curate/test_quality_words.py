@@ -1,0 +1,128 @@
+"""The words of the quality rules must be spaCy's, whatever else stands in the batch, and white space must be Python's."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpusforge.curate.chunks import Chunks
+from corpusforge.curate.english_words import english_words
+from corpusforge.curate.mark_table import MarkTable
+from corpusforge.curate.quality_rules import judge
+from corpusforge.curate.quality_thresholds import PUBLISHED
+
+DATA = Path(os.environ.get("CORPUSFORGE_DATA", Path(__file__).parents[3] / "shared" / "data"))
+PIECES = [
+    *"aZ9.,;:!?()[]{}<>\"'’“”‘-–—…*&#@/\\+=_|~^%$€£°²éßÑ中文。！¿«»•©", "n't", "can", "it's", "I'm", "U.S.", "Mr.", "e.g.",
+    "...", "--", "http://", "www.", ".com", "10", "km", "km²", "a.m.", ":)", ":-(", "o.O", "US$", "foo", "Bar", "'em",
+]  # fmt: skip
+SPACES = [" ", "  ", "\t", "\n", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\xa0", "\u2003", "\u2028", "\u3000", "\u205f"]
+CHUNKS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
+TEXTS = st.lists(CHUNKS | st.sampled_from(SPACES) | st.text(max_size=3), max_size=25).map("".join)
+
+
+@pytest.fixture(scope="module")
+def spacy_tokens():
+    import spacy
+
+    tokenizer = spacy.blank("en").tokenizer
+
+    def tokens(chunk: str) -> tuple[str, ...]:
+        with tokenizer.vocab.memory_zone():
+            return tuple(token.text for token in tokenizer(chunk))
+
+    return tokens
+
+
+@settings(max_examples=250, deadline=None)
+@given(chunk=CHUNKS)
+def test_words_are_those_of_spacy(spacy_tokens, chunk: str) -> None:
+    """A rule on words that counts other words than datatrove is another rule under the same name."""
+    assert english_words().split(chunk) == spacy_tokens(chunk)
+
+
+@given(st.lists(TEXTS, max_size=6))
+def test_chunks_are_what_split_gives(texts: list[str]) -> None:
+    """Words glued by a no-break space, or taken from the next record, are words that nobody wrote."""
+    chunks = Chunks(texts)
+    found = chunks.texts(np.arange(len(chunks.starts)))
+    bounds = chunks.bounds.tolist()
+    assert [found[a:b] for a, b in pairwise(bounds)] == [text.split() for text in texts]
+    assert len(set(chunks.marks.tolist())) == len(set(found))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(TEXTS.filter(str.strip), min_size=1, max_size=5))
+def test_a_verdict_does_not_depend_on_the_neighbours(texts: list[str]) -> None:
+    """A record that falls or stays with the shard it lies in makes builds depend on file order."""
+    every = {name: value for rules in PUBLISHED.values() for name, value in rules.items()}
+    together = judge(texts, [every] * len(texts))
+    assert together == [judge([text], [every])[0] for text in texts]
+    assert together[::-1] == judge(texts[::-1], [every] * len(texts))
+
+
+@pytest.mark.parametrize("rules", sorted(PUBLISHED))
+@settings(max_examples=25, deadline=None)
+@given(text=TEXTS.filter(str.strip))
+def test_odd_text_is_decided_as_by_datatrove(rules: str, text: str) -> None:
+    """Real pages have other white space, marks and line ends than a clean example."""
+    from datatrove.data import Document
+    from datatrove.pipeline import filters
+
+    block = {
+        "gopher-quality": filters.GopherQualityFilter,
+        "gopher-repetition": filters.GopherRepetitionFilter,
+        "c4": filters.C4QualityFilter,
+        "fineweb": filters.FineWebQualityFilter,
+    }[rules]
+    chosen = PUBLISHED[rules]
+    if rules == "gopher-quality":
+        made, chosen = block(min_doc_words=1), {**chosen, "min_words": 1}
+    elif rules == "c4":
+        made, chosen = block(min_num_sentences=2), {**chosen, "min_sentences": 2}
+    else:
+        made = block()
+    expected = made.filter(Document(text=text, id="1"))
+    (verdict,) = judge([text], [chosen])
+    assert (verdict.failed is None) == (expected is True)
+
+
+def test_a_table_finds_what_it_was_given_after_it_grew() -> None:
+    """A word found under another's number would be counted as that one."""
+    marks = np.random.default_rng(1).integers(1, 2**63, 150_000).astype(np.uint64)
+    marks[:1000] = np.arange(1000, dtype=np.uint64)  # all in one place, one beside the other
+    marks = np.unique(marks)
+    table = MarkTable()
+    for part in np.array_split(marks, 7):
+        table.add(np.maximum(part, np.uint64(1))[part > 0])
+    assert (table.find(marks[marks > 0]) == np.arange(table.count)).all()
+    assert (table.find(np.arange(2**40, 2**40 + 50, dtype=np.uint64)) == -1).all()
+
+
+@pytest.mark.data
+def test_real_pages_are_decided_as_by_datatrove() -> None:
+    """Which pages stay is what a user compares with published corpora."""
+    from datatrove.data import Document
+    from datatrove.pipeline import filters
+
+    path = DATA / "quality-dclm-human" / "majority_data.jsonl"
+    if not path.is_file():
+        pytest.skip(f"no data at {path}: set CORPUSFORGE_DATA")
+    texts = [str(json.loads(line)["text"]) for line in path.read_text().splitlines()[:60]]
+    blocks = {
+        "gopher-quality": filters.GopherQualityFilter(),
+        "gopher-repetition": filters.GopherRepetitionFilter(),
+        "c4": filters.C4QualityFilter(),
+        "fineweb": filters.FineWebQualityFilter(),
+    }
+    for name, block in blocks.items():
+        expected = [block.filter(Document(text=text, id="1")) is True for text in texts]
+        verdicts = judge(texts, [PUBLISHED[name]] * len(texts))
+        assert [verdict.failed is None for verdict in verdicts] == expected, name
