@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,6 +210,24 @@ def test_made_up_texts_are_the_same_each_time() -> None:
         for start, end, label in text.spans:
             assert label in LABELS
             assert text.text[start:end].strip()
+
+
+@pytest.mark.slow
+def test_made_up_texts_are_the_same_in_every_process() -> None:
+    """Faker takes some towns from a set; the shipped tagger could then not be made again."""
+    pytest.importorskip("faker")
+    code = (
+        "from corpusforge.curate.redaction.ner.recipe.sentences import template_texts as t\n"
+        "from corpusforge.record import stable_hash as h\n"
+        "import sys; sys.stdout.write(h(*(f'{x.text}{x.spans}' for x in t(700, 9, held_out=False))))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": n}, capture_output=True, check=True
+        ).stdout
+        for n in "12"
+    }
+    assert len(told) == 1
 
 
 @pytest.mark.data

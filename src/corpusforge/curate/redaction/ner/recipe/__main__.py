@@ -19,6 +19,7 @@ from corpusforge.curate.redaction.ner.recipe.open_data import multidogo, plain, 
 from corpusforge.curate.redaction.ner.recipe.sentences import Text, template_texts
 from corpusforge.curate.redaction.ner.recipe.values import Values
 from corpusforge.curate.redaction.ner.training import Plan, train
+from corpusforge.record import stable_hash
 
 _TEMPLATE_TEXTS = 60_000
 _PROSE = 20_000
@@ -106,6 +107,7 @@ def main() -> None:
         ],
         "versions": {"faker": version("faker")},
         "texts": len(texts),
+        "texts_hash": stable_hash(*(f"{text.text}\t{text.spans}" for text in texts), size=16),
         "words": sum(len(words) for words, _ in examples),
         "plan": {name: getattr(_PLAN, name) for name in Plan.__slots__},
         "figures": measured,
