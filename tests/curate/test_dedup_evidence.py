@@ -33,7 +33,7 @@ def test_templated_chats_lose_no_case_and_edited_copies_are_found(length: int, t
     rng = random.Random(length)
     frame = sentences(rng, 119)
     chats, copies = [], []
-    for k in range(300):
+    for k in range(200):
         body = [*frame[:60], *sentences(rng, length), *frame[60:]]
         chats.append(doc(f"o{k}", " ".join(body), kind="chat"))
         if k % 10 == 0:
@@ -53,7 +53,7 @@ def test_chats_put_together_from_macros_stay_when_a_fact_differs(tmp_path: Path)
     steps = [sentences(rng, 9) for _ in range(6)]
     devices = ["router", "printer", "laptop", "camera"]
     chats = []
-    for k in range(300):
+    for k in range(200):
         device = rng.choice(devices)
         facts = f"my {device} shows error {100 + k} after the update please look at the {device}".split()
         told = [word for step in rng.sample(steps, 3) for word in [*step, device]]
@@ -218,7 +218,7 @@ def test_words_over_bytes_are_the_words_of_the_text(texts: list[str]) -> None:
     assert found.numbers.tolist() == [any(c in "0123456789" for c in word) for word in flat]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([None, 0.8]))
 def test_shards_and_their_order_decide_nothing(seed: int, containment: float | None) -> None:
     """The same records spread over other shards: the same fates, keepers that stay, each record once."""

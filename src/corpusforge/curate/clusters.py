@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     Index = NDArray[np.int64]
 
-FULL_BUCKET = 64
-LEADERS = 8
-WINDOW = 4
+FULL_BUCKET = 32
+LEADERS = 3
+WINDOW = 2
 
 
 def candidate_pairs(keys: NDArray[np.uint32], members: Index) -> Index:

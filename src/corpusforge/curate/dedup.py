@@ -13,6 +13,7 @@ from corpusforge.curate.dedup_index import index
 from corpusforge.curate.dedup_pairs import propose_and_compare
 from corpusforge.curate.dedup_rules import Gone, Verdict, judge
 from corpusforge.curate.dedup_table import Candidates, Preference, load
+from corpusforge.curate.dedup_verify import MOST_EDITS
 from corpusforge.curate.shares import Share
 from corpusforge.errors import StepFailed, UsageError
 from corpusforge.record import Dropped, Kind, Record
@@ -37,7 +38,7 @@ class DedupSettings(StageSettings):
     edits: Share = Field(
         0.12,
         ge=0,
-        le=0.2,
+        le=MOST_EDITS,
         description="Share of words that may differ in a copy of forty words or more (`edited-copy`); 0 for none.",
     )
     containment: Share | None = Field(

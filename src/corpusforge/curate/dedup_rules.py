@@ -91,7 +91,6 @@ def judge(
         reason, threshold = ("near-duplicate", similarity) if by_text else ("edited-copy", 1 - edits)
         gone[record] = Gone(kept, reason, value, threshold, kept)
     linked = near | ((compared.own >= link) & (compared.plain | (compared.own_shared >= _SHARED_ENOUGH)))
-    linked |= distinct & alike & agree
     if containment is not None:
         linked |= _contain(pairs, guarded, containment, gone)
     low = np.flatnonzero(agree & ~distinct & ~near & (compared.full >= similarity - _SHOWN_BELOW))
@@ -106,7 +105,7 @@ def judge(
         at[f"{line:.2f}"] = len(keepers(_triples(left[over], right[over], certain[over])))
     notes: dict[str, object] = {
         "pairs_verified": len(pairs.records),
-        "pairs_alike_by_template": int(((alike | edited) & (compared.other_template | ~agree)).sum()),
+        "pairs_alike_by_template": int((alike & (compared.other_template | ~agree)).sum()),
         "pairs_told_apart_by_numbers": int(((alike | edited) & agree & distinct & ~compared.other_template).sum()),
         "near_duplicates_at": at,
         "template_ngrams": pairs.template,

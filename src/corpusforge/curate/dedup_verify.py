@@ -25,6 +25,7 @@ _HASH_BITS = 44
 _CHUNK = 1 << 18
 # Texts with fewer n-grams in common are neither alike nor edits of each other; what they lack need not be counted.
 WORTH_COUNTING = 0.25
+MOST_EDITS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +81,28 @@ def compare(pairs: Index, words: Ragged, template: Template, n: int) -> Compared
     own_shared = shared.copy()
     own_shared[templated] = _shared(beside, pairs[templated])
     own_counts = beside.sizes
-    own_missing, other_template = np.zeros(len(pairs)), np.zeros(len(pairs), np.bool_)
-    bags = _Difference.of((words, words), pairs, full >= WORTH_COUNTING)
-    if len(templated):
-        some = pairs[templated]
-        lone = np.asarray((own_counts[some] == 0).any(axis=1))
+    counted = full >= WORTH_COUNTING
+    other_template = np.zeros(len(pairs), np.bool_)
+    doubtful = templated[counted[templated]]
+    if len(doubtful):
+        frames = _sets(shingles.only(common))
+        other_template[doubtful] = _other_template(everything, frames, shared[doubtful], pairs[doubtful])
+    bags = _Difference.of((words, words), pairs, counted & ~other_template)
+    changed = bags.only.max(axis=1) / np.maximum(words.sizes[pairs].max(axis=1), 1)
+    own_missing = np.where(plain, 0.0, 1.0)
+    doubtful = doubtful[~other_template[doubtful] & ((changed[doubtful] <= MOST_EDITS) | (full[doubtful] >= 0.5))]
+    if len(doubtful):
+        lone = np.asarray((own_counts[pairs[doubtful]] == 0).any(axis=1))
         personal = words.only(words_in(own, shingles, words, n))
         # What a record has of its own may lie in the other beside its template text, or, if that is all, anywhere.
         beyond = words.only(words_in(~common, shingles, words, n))
-        for rows, others in ((templated[lone], words), (templated[~lone], beyond)):
-            counted = full[rows] >= WORTH_COUNTING
-            missing = _Difference.of((personal, others), pairs[rows], counted).only[:, 0]
-            back = _Difference.of((others, personal), pairs[rows], counted).only[:, 1]
+        for rows, others in ((doubtful[lone], words), (doubtful[~lone], beyond)):
+            all_rows = np.ones(len(rows), np.bool_)
+            missing = _Difference.of((personal, others), pairs[rows], all_rows).only[:, 0]
+            back = _Difference.of((others, personal), pairs[rows], all_rows).only[:, 1]
             # Many edits in a row make template text look like a passage; the texts as wholes still differ in few words.
             lost = np.minimum(np.stack([missing, back], axis=1), bags.only[rows])
             own_missing[rows] = (lost / np.maximum(personal.sizes[pairs[rows]], 1)).max(axis=1)
-        other_template[templated] = _other_template(everything, _sets(shingles.only(common)), shared[templated], some)
     smaller_left = own_counts[left] < own_counts[right]
     inside, rows = np.where(smaller_left, 0, 1), np.arange(len(pairs))
     return Compared(
@@ -104,7 +111,7 @@ def compare(pairs: Index, words: Ragged, template: Template, n: int) -> Compared
         own_shared=own_shared,
         own_size=np.minimum(own_counts[left], own_counts[right]),
         smaller_left=smaller_left,
-        changed=bags.only.max(axis=1) / np.maximum(words.sizes[pairs].max(axis=1), 1),
+        changed=changed,
         own_missing=own_missing,
         other_template=other_template,
         exchanged=bags.numbers.min(axis=1) > 0,
