@@ -220,7 +220,7 @@ def _repeats(counted: Counted, n: int) -> tuple[Floats, Floats, Floats]:
     most = np.zeros(size)
     most[owner[heads]] = np.maximum.reduceat(times, heads)
     distinct = np.bincount(owner, minlength=size).astype(np.float64)
-    return distinct, np.bincount(owner, times == 1, minlength=size), most
+    return distinct, np.bincount(owner[times == 1], minlength=size).astype(np.float64), most
 
 
 def _ones(masks: Iterable[int]) -> Floats:
