@@ -161,3 +161,11 @@ def test_kept_records_near_a_line_are_offered_as_samples() -> None:
         ("s:20", "min_words", 20.0),
         ("s:22", "min_words", 22.0),
     ]
+
+
+def test_a_rule_that_forbids_has_no_near_side() -> None:
+    """Every record would be a sample of a page that does not say lorem ipsum, and hide the real ones."""
+    text = "To restart the printer, press its button and wait until the light turns green. Then print a test page."
+    ctx = StageContext(settings=Quality.Settings(preset="docs"), seed=1, sources={})
+    assert list(Quality().apply([record(text)], ctx)) == [record(text)]
+    assert ctx.take_near() == []

@@ -226,7 +226,8 @@ def judged(measured: Measured, thresholds: Mapping[str, float], rows: Rows | Non
             continue
         values = rule.value(measured, rows[at])
         fails = values < threshold if rule.side == "min" else values > threshold
-        away = np.abs(values - threshold) / max(abs(threshold), 1e-9)
+        # From a threshold of 0, which forbids, nothing that passes is near or far.
+        away = np.abs(values - threshold) / abs(threshold) if threshold else np.full(len(at), np.inf)
         closer = ~fails & (away < least[at])
         least[at[closer]], which[at[closer]], closest[at[closer]] = away[closer], number, values[closer]
         if fails.any():
