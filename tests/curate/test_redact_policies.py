@@ -46,7 +46,7 @@ TOKENS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(TOKENS, st.sampled_from([" ", "", "\n", ", "]))
 def test_strict_never_leaves_a_digit(tokens: list[str], gap: str) -> None:
     """Whoever chose strict was promised that no number survives."""
@@ -152,7 +152,7 @@ def test_the_key_is_asked_for_and_never_shown(monkeypatch: pytest.MonkeyPatch, t
     assert KEY not in str(Redact.also_identity(chosen))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(KINDS), st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
 def test_different_values_have_different_surrogates(kind: str, one: str, other: str) -> None:
     """Two customers with one pseudonym would become one customer."""

@@ -152,7 +152,7 @@ class Redact(Stage):
     """
 
     name = "redact"
-    version = 1
+    version = 2
     libraries = ("presidio-analyzer", "spacy", "phonenumbers", "tldextract", "regex")
     Settings = RedactSettings
 

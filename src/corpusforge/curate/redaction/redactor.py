@@ -140,7 +140,7 @@ class Redactor:
         for unit in layout.speakers if policy.names else []:
             name = unit.text(ledger)
             kind = "PERSON" if len(name.split()) > 1 else "USERNAME"
-            if kind in self._wanted and layout.is_person(name):
+            if kind in self._wanted and layout.is_person(name) and not unit.held(ledger):
                 found.update(k for k, _ in unit.hide([Finding(kind, 0, len(name), "speaker", 1.0)], ledger))
         for unit, kind in layout.labelled_units if policy.names else []:
             value = unit.text(ledger)
@@ -165,6 +165,7 @@ class Redactor:
                     people,
                     known,
                     policy if layout.is_part(unit) else replace(policy, prose=False),
+                    unit.held(ledger),
                 )
                 taken = unit.hide(findings, ledger)
                 if taken:
@@ -179,7 +180,7 @@ class Redactor:
         for unit in layout.values if policy.strict and policy.names else []:
             text = unit.text(ledger)
             suspects = [f for f in unknown(text, policy.common) if f.kind in self._wanted]
-            taken = unit.hide(disjoint(text, suspects, self._allowed(text)), ledger)
+            taken = unit.hide(disjoint(text, suspects, [*unit.held(ledger), *self._allowed(text)]), ledger)
             found.update(kind for kind, _ in taken)
         ledger.renumbered(unit.originals() for unit in layout.units)
         if self._surrogates is not None:
@@ -206,7 +207,15 @@ class Redactor:
                     people.add_nick(handle)
         return people
 
-    def _findings(self, text: str, question: str | None, people: People, known: Known, policy: Policy) -> list[Finding]:
+    def _findings(
+        self,
+        text: str,
+        question: str | None,
+        people: People,
+        known: Known,
+        policy: Policy,
+        held: Sequence[tuple[int, int]],
+    ) -> list[Finding]:
         found: list[Finding] = []
         for start, end in windows(text):
             found += [f.shifted(start) for f in self._in_window(text[start:end], policy)]
@@ -223,7 +232,7 @@ class Redactor:
         found = [f for f in found if f.score >= self._line(f.kind)]
         kept = [f for f in found if f.kind in self._keep]
         found = [f for f in found if f.kind in self._wanted and not _within(f, kept)]
-        return disjoint(text, found, self._allowed(text)) if found else []
+        return disjoint(text, found, [*held, *self._allowed(text)]) if found else []
 
     def _in_window(self, window: str, policy: Policy) -> tuple[Finding, ...]:
         found = self._seen.get((window, policy))

@@ -63,6 +63,18 @@ class Unit:
             for p in self.pieces
         )
 
+    def held(self, ledger: Ledger) -> list[tuple[int, int]]:
+        """Where the placeholders and surrogates of an earlier redaction stand in `text(ledger)`."""
+        held: list[tuple[int, int]] = []
+        at = 0
+        for piece in self.pieces:
+            if isinstance(piece, Kept):
+                held.append((at, at + len(piece.text)))
+                at += len(piece.text)
+            else:
+                at += len(piece if isinstance(piece, str) else ledger.placeholder(piece.kind, piece.key))
+        return held
+
     def hide(self, findings: Sequence[Finding], ledger: Ledger) -> list[tuple[str, str]]:
         """Take findings out; they are disjoint, in order, outside placeholders, with offsets in `text(ledger)`.
 
