@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from corpusforge.curate.redaction.analyzer import FastAnalyzer, Found
@@ -159,7 +159,7 @@ def offline_email(recognizer: Any) -> Any:
 def blank_engine() -> Any:
     """An NLP engine for Presidio without a model; a token's lemma is its lower case."""
     import spacy
-    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
     class OfflineNlpEngine(SpacyNlpEngine):
         """Tokens of a blank English pipeline; never loads or downloads a model."""
@@ -178,6 +178,37 @@ def blank_engine() -> Any:
                 if not token.lemma_:
                     token.lemma_ = token.lower_
             return super()._doc_to_nlp_artifact(doc, language)
+
+        def process_batch(
+            self,
+            texts: Any,
+            language: str,
+            batch_size: int = 64,
+            n_process: int = 1,
+            as_tuples: bool = False,
+            **options: Any,
+        ) -> Any:
+            if as_tuples or n_process > 1:
+                return super().process_batch(texts, language, batch_size, n_process, as_tuples, **options)
+            docs = self.nlp[language].pipe(texts, batch_size=batch_size)
+            return ((doc.text, Unread(self, doc, language)) for doc in docs)
+
+    class Unread(NlpArtifacts):
+        """Artifacts whose lemmas and keywords are made when they are asked for: few texts need them."""
+
+        def __init__(self, engine: Any, doc: Any, language: str) -> None:
+            self.nlp_engine, self.tokens, self._language = engine, doc, language
+            self.entities, self.scores = engine._get_updated_entities(
+                engine._get_entities(doc), engine._get_scores_for_entities(doc)
+            )
+
+        @cached_property
+        def _made(self) -> Any:
+            return self.nlp_engine._doc_to_nlp_artifact(self.tokens, self._language)
+
+        lemmas = property(lambda self: self._made.lemmas)
+        keywords = property(lambda self: self._made.keywords)
+        tokens_indices = property(lambda self: self._made.tokens_indices)
 
     made = OfflineNlpEngine()
     made.load()
