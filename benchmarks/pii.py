@@ -42,7 +42,7 @@ MULTIDOGO = {
 QUASI = ("arrival_city", "departure_city", "charge_date", "lastuseddate", "start_date", "end_date")
 DOCS = ("ubuntu-kb-debian-html", "ubuntu-kb-gnome-help", "ubuntu-kb-linuxjourney", "ubuntu-kb-tldr",
         "public-army-manuals-pdftext")  # fmt: skip
-DOC_BYTES = 400_000
+DOC_BYTES = 150_000
 
 Labelled = tuple[int, int, str, bool]  # start, end, kind, scored
 
