@@ -12,6 +12,7 @@ from corpusforge.curate import boilerplate
 from corpusforge.curate.anchors import Lifted, lift, settle
 from corpusforge.curate.boilerplate import BoilerplateSettings, Known
 from corpusforge.curate.cleaning import Form, clean_characters, tidy_lines
+from corpusforge.curate.paragraph_repeats import without_repeats
 from corpusforge.curate.trim import TRIMS
 from corpusforge.curate.unwrap import unwrap
 from corpusforge.record import Dropped, Record
@@ -36,13 +37,16 @@ class NormaliseSettings(StageSettings):
     boilerplate: BoilerplateSettings | None = Field(
         BoilerplateSettings(), description="When repeated lines and turns are removed; null keeps them all."
     )
+    repeats: int | None = Field(
+        20, ge=5, description="Words from which a line that a document repeats is kept once; null keeps every one."
+    )
 
 
 class Normalise(Stage):
     """Cleans the form of records without a say on their content; labelled records keep their lines as they are."""
 
     name: ClassVar[str] = "normalise"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("ftfy",)
     Settings: ClassVar[type[StageSettings]] = NormaliseSettings
 
@@ -94,6 +98,11 @@ def _normalised(record: Record, settings: NormaliseSettings, found: Known, ctx: 
                 kept = [None if index in canned else part for index, part in enumerate(cleaned)]
         if not any(part and part.strip() for part in kept):
             return Dropped(record, "only-boilerplate")
+    if settings.repeats is not None and record.messages is None and record.kind != "labelled":
+        text, lines = without_repeats(kept[0] or "", settings.repeats)
+        if lines:
+            ctx.count(record.source, "repeated-lines", lines)
+            kept = [tidy_lines(text, settings.max_blank_lines)]
     if record.messages is not None:
         # A turn that cleaning empties said nothing; a turn that was empty from the start may mean something.
         emptied = [bool(old) and not new for old, new in zip(record.parts, cleaned, strict=True)]
