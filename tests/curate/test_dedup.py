@@ -238,7 +238,7 @@ def corpora(draw: st.DrawFn) -> list[Record]:
     return records
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(corpora(), st.randoms(use_true_random=False))
 def test_laws_conserved_order_free_idempotent_and_keepers_kept(records: list[Record], rng: random.Random) -> None:
     """No record is lost, no result hangs on order, a second run finds nothing, every keeper is there, groups hold."""

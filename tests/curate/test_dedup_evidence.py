@@ -33,7 +33,7 @@ def test_templated_chats_lose_no_case_and_edited_copies_are_found(length: int, t
     rng = random.Random(length)
     frame = sentences(rng, 119)
     chats, copies = [], []
-    for k in range(200):
+    for k in range(120):
         body = [*frame[:60], *sentences(rng, length), *frame[60:]]
         chats.append(doc(f"o{k}", " ".join(body), kind="chat"))
         if k % 10 == 0:
@@ -53,7 +53,7 @@ def test_chats_put_together_from_macros_stay_when_a_fact_differs(tmp_path: Path)
     steps = [sentences(rng, 9) for _ in range(6)]
     devices = ["router", "printer", "laptop", "camera"]
     chats = []
-    for k in range(200):
+    for k in range(120):
         device = rng.choice(devices)
         facts = f"my {device} shows error {100 + k} after the update please look at the {device}".split()
         told = [word for step in rng.sample(steps, 3) for word in [*step, device]]
