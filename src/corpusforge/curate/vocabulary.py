@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, count, islice, pairwise
 from typing import Any
 
@@ -18,13 +17,14 @@ from corpusforge.curate.mark_table import MarkTable
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 SIGNS = {
-    "citation": re.compile(r"\["),
+    "citation": ("[",),
     # What C4 drops lines or pages for, by a word of it: braces, scripts, filler text, policies.
-    "c4": re.compile(r"\{|javascript|lorem|terms|policy|cookies", re.IGNORECASE),
-    "hash": re.compile("#"),
-    "ellipsis": re.compile(r"\.\.\.|…"),
-    "bullet": re.compile("^[-•]", re.MULTILINE),
+    "c4": ("{", "javascript", "lorem", "terms", "policy", "cookies"),
+    "hash": ("#",),
+    "ellipsis": ("...", "…"),
+    "bullet": ("\n-", "\n•"),
 }
+"""Strings in the lower-case form of a chunk with a newline before it."""
 MOST_CHUNKS = 500_000
 MOST_CHARACTERS = 16_000_000
 """A vocabulary that has grown over either is full: about 150 MB. What is measured does not depend on it."""
@@ -194,11 +194,19 @@ _KINDS: dict[str, Any] = {
 def _signs(chunks: list[str]) -> NDArray[np.uint8]:
     found = np.zeros(len(chunks), np.uint8)
     ends = np.cumsum(np.fromiter(map(len, chunks), np.int64, len(chunks)) + 1)
-    joined = "\n".join(chunks)
-    for bit, pattern in enumerate(SIGNS.values()):
-        places = np.array([match.start() for match in pattern.finditer(joined)], np.int64)
-        found[np.unique(np.searchsorted(ends, places, side="right"))] |= 1 << bit
+    # This letter alone is two in lower case.
+    joined = "\n".join(("", *chunks)).replace("İ", "i").lower()
+    for bit, strings in enumerate(SIGNS.values()):
+        places = [place for string in strings for place in _places(joined, string)]
+        found[np.searchsorted(ends, np.array(places, np.int64), side="right")] |= 1 << bit
     return found
+
+
+def _places(text: str, string: str) -> Iterator[int]:
+    place = text.find(string)
+    while place >= 0:
+        yield place
+        place = text.find(string, place + 1)
 
 
 def _powers(most: int) -> Hashes:
