@@ -153,7 +153,7 @@ class Redact(Stage):
 
     name = "redact"
     version = 2
-    libraries = ("presidio-analyzer", "spacy", "phonenumbers", "tldextract", "regex")
+    libraries = ("presidio-analyzer", "spacy", "phonenumbers", "tldextract", "regex", "google-re2")
     Settings = RedactSettings
 
     @classmethod

@@ -179,6 +179,7 @@ class Searcher:
     form: Form
     _slow: Any = field(init=False)
     _quick: Any = field(init=False)
+    _possible: Possible = field(init=False)
     _by_lines: bool = field(init=False, default=False)
     _by_parts: bool = field(init=False, default=False)
 
@@ -194,6 +195,7 @@ class Searcher:
             | (regex.IGNORECASE if form.ignorecase else 0)
         )
         self._slow = regex.compile(form.pattern, flags)
+        self._possible = Possible(form)
         options = re2.Options()
         options.log_errors = False
         options.max_mem = _MEMORY
@@ -219,7 +221,7 @@ class Searcher:
         else:
             # No match spans a blank (or line end), and none sees farther: the parts can be searched one by one.
             found = self._linear(parted.plain)
-            if found is not None and parted.odd:
+            if found is not None and self._possible.within(utf8(parted.odd), ascii_text=False):
                 found += [parted.back(start, end) for start, end in self._backtracked(parted.odd, timeout)]
         # The engines go on from an empty match in ways that need not be the same.
         return self._backtracked(views.text, timeout) if found is None else found
