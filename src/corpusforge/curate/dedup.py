@@ -85,8 +85,8 @@ class Dedup(Stage):
     def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
         """Which records go, for which others, and which groups become one.
 
-        Memory: some 0.8 kB a record, of which the sketches (0.3 kB) move to a temporary file when there are many, a
-        table of at most 512 MiB for counting n-grams, and the words of one shard or of a few million pairs.
+        Memory: some 0.8 kB a record for sketches and 4 bytes a word, both in temporary files when there are many; a
+        table of at most 512 MiB for counting n-grams; and the words of one shard, or of a few million pairs.
         Raises StepFailed when a source would lose more than `cap`, UsageError for an unknown source in `keep_first`.
         """
         import numpy as np
