@@ -94,10 +94,11 @@ def street_word(word: str) -> bool:
     return folded in _STREETS or folded.rstrip(".") in _STREETS or (len(folded) > 6 and folded.endswith(_ENDINGS))
 
 
-def addressed(text: str, *, chat: bool) -> Iterator[Finding]:
+def addressed(text: str, *, chat: bool, technical: bool = False) -> Iterator[Finding]:
     """Postal addresses in a whole text: street, unit, town, code, country, as far as they hang together.
 
-    `chat`: a turn in lower case counts too. Raises RedactionFailed when a pattern runs out of time.
+    `chat`: a turn in lower case counts too. `technical`: a word for street must be there. Raises RedactionFailed when a
+    pattern runs out of time.
     """
     if not any(character.isdigit() for character in text):
         return
@@ -107,7 +108,7 @@ def addressed(text: str, *, chat: bool) -> Iterator[Finding]:
         for match in forms["number-first"].finditer(text, timeout=TIMEOUT):
             if match.start() < done:
                 continue
-            end = _street_end(text, match, chat=chat)
+            end = _street_end(text, match, chat=chat, technical=technical)
             if end:
                 done = _tail(text, end)
                 yield Finding("STREET_ADDRESS", match.start(), done, "street-lines", 0.7)
@@ -117,7 +118,12 @@ def addressed(text: str, *, chat: bool) -> Iterator[Finding]:
             while len(words) > 1 and not street_word(words[0]) and words[0].casefold() in _STOPS | COMMON:
                 start += len(words.pop(0))
                 start = text.index(words[0], start)
-            if any(map(street_word, words)) and len(words[0]) > 1 and not _sentence(words):
+            if (
+                any(map(street_word, words))
+                and any(w[0].isupper() for w in words)
+                and len(words[0]) > 1
+                and not _sentence(words)
+            ):
                 yield Finding("STREET_ADDRESS", start, _tail(text, match.end()), "street-first", 0.6)
         for name in ("military", "lone-unit", "unit-inside", "po-box", "corner", "cued-street"):
             for match in forms[name].finditer(text, timeout=TIMEOUT):
@@ -132,7 +138,7 @@ def _sentence(words: list[str]) -> bool:
     return sum(word.islower() and word not in _PARTS and not street_word(word) for word in words) > 1
 
 
-def _street_end(text: str, match: Any, *, chat: bool) -> int:
+def _street_end(text: str, match: Any, *, chat: bool, technical: bool) -> int:
     """Where the street of a candidate ends; 0 if it is none."""
     words: list[str] = match["w"].split()
     small = words[0][0].islower() and words[0].casefold() not in _PARTS and not street_word(words[0])
@@ -164,6 +170,8 @@ def _street_end(text: str, match: Any, *, chat: bool) -> int:
     if place >= 0 and place < size:
         # `5 Way` and `2 Court` alone are no addresses; a name stands beside the street word.
         return end if size > 1 or number or len(words[place]) > 6 else 0
+    if technical:
+        return 0
     two = number or " " in match["n"].strip()
     after = text[end : end + _AROUND]
     unit = re.match(r"[ ,]*\n?" + _QUOTE + r"(?:apt|suite|unit|flat|ste)\b\.? ?\#?\d", after, re.IGNORECASE)

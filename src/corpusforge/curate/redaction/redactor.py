@@ -225,7 +225,7 @@ class Redactor:
             found += run((SIGN_OFF,), text, text.casefold(), chat=policy.chat, digits=0)
         found += known.mentions(text)
         if policy.names:
-            found += addressed(text, chat=policy.chat)
+            found += addressed(text, chat=policy.chat, technical=not policy.describing)
             found += people.mentions(text)
             if question and (answer := answered(question, text)):
                 found.append(answer)
