@@ -15,6 +15,7 @@ _MEMORY = 64 << 20
 _NONE: frozenset[int] = frozenset()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^ \t\r\n]+")
+_BEYOND = re.compile(r"[^\x00-\x7f]")
 _LINE = re.compile(r"[^\r\n]+")
 # RE2's `\s` lacks these.
 _ODD_SPACE = re.compile(r"[\x0b\x1c-\x1f]")
@@ -44,11 +45,6 @@ class Gate:
         starts = range(0, len(forms), together)
         self._ascii = [_Automaton(forms[at : at + together], at, ascii_text=True) for at in starts]
         self._unicode = [_Automaton(forms[at : at + together], at, ascii_text=False) for at in starts]
-
-    @property
-    def always(self) -> frozenset[int]:
-        """Places of the forms that cannot be rewritten for RE2 and are let through unseen."""
-        return frozenset().union(*(automaton.always for automaton in (*self._ascii, *self._unicode)))
 
     def open(self, text: str) -> frozenset[int]:
         """Places of the forms that can match in a text."""
@@ -135,10 +131,10 @@ class Views:
     def parted(self, *, by_lines: bool) -> _Parted | None:
         """The text parted between words (or lines) that are plain and those that are not; None if it is no use."""
         if by_lines not in self._cut:
-            self._cut[by_lines] = self._part(_LINE if by_lines else _WORD)
+            self._cut[by_lines] = self._part(_LINE, "\r\n") if by_lines else self._part(_WORD, " \t\r\n")
         return self._cut[by_lines]
 
-    def _part(self, piece: re.Pattern[str]) -> _Parted | None:
+    def _part(self, piece: re.Pattern[str], cuts: str) -> _Parted | None:
         if _ODD_SPACE.search(self.text):
             return None
         plain: list[str] = []
@@ -146,18 +142,26 @@ class Views:
         starts: list[int] = []
         shifts: list[int] = []
         done = size = 0
-        for match in piece.finditer(self.text):
-            word = match.group()
-            if not word.isascii():
-                at = match.start()
-                plain += [self.text[done:at], " " * len(word)]
-                odd.append(word)
-                starts.append(size)
-                shifts.append(at - size)
-                size += len(word) + 1
-                done = at + len(word)
+        for match in _BEYOND.finditer(self.text):
+            at = match.start()
+            if at < done:
+                continue
+            end = _end(piece, self.text, at)
+            while at > done and self.text[at - 1] not in cuts:
+                at -= 1
+            plain += [self.text[done:at], " " * (end - at)]
+            odd.append(self.text[at:end])
+            starts.append(size)
+            shifts.append(at - size)
+            size += end - at + 1
+            done = end
         plain.append(self.text[done:])
         return _Parted("".join(plain).encode(), "\n".join(odd), starts, shifts)
+
+
+def _end(piece: re.Pattern[str], text: str, at: int) -> int:
+    match = piece.match(text, at)
+    return match.end() if match else at + 1
 
 
 class _Parted(NamedTuple):
