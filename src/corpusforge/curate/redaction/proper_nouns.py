@@ -69,7 +69,7 @@ def proper_nouns(window: str, *, technical: bool) -> Iterator[Finding]:
         if not (_unknown(word, shouting=shouting) or _led_to(window, match.start(), word)):
             continue
         start, end = _grown(window, *match.span())
-        if technical and not _known_name(window[start:end]):
+        if technical and not known_name(window[start:end]):
             continue
         done = end
         before = window[max(0, start - 24) : start]
@@ -103,7 +103,8 @@ def _unknown(word: str, *, shouting: bool) -> bool:
     return not safe(word.casefold())
 
 
-def _known_name(phrase: str) -> bool:
+def known_name(phrase: str) -> bool:
+    """Whether a phrase is a known place, or two or more names of people."""
     folded = phrase.casefold()
     words = re.findall(rf"{_LETTERS}+", folded)
     return folded in places() or (len(words) > 1 and all(word in world_names() for word in words))

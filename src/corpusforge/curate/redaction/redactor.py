@@ -20,7 +20,7 @@ from corpusforge.curate.redaction.names import NAME_RULES, SIGN_OFF, named
 from corpusforge.curate.redaction.ner import NO_NER, pipeline
 from corpusforge.curate.redaction.people import Known, People
 from corpusforge.curate.redaction.placeholders import Ledger
-from corpusforge.curate.redaction.proper_nouns import proper_nouns, small_names
+from corpusforge.curate.redaction.proper_nouns import known_name, proper_nouns, small_names
 from corpusforge.curate.redaction.reserved import harmless
 from corpusforge.curate.redaction.rules import Rule, matches, run, watch
 from corpusforge.curate.redaction.secrets import PRIVATE_KEY, SECRETS
@@ -263,7 +263,9 @@ class Redactor:
             if policy.chat and policy.prose:
                 found += spaced_codes(window) if digits and window == folded else ()
             if self._tagger is not None and policy.prose and policy.ner:
-                found += tagged(self._tagger.entities(window), window, chat=policy.chat)
+                says = tagged(self._tagger.entities(window), window, chat=policy.chat)
+                # In a manual the tagger takes commands and products for people: there it only confirms.
+                found += [f for f in says if policy.describing or known_name(window[f.start : f.end])]
         if not (policy.names and policy.describing):
             found = [f for f in found if f.kind not in DESCRIBING]
         return tuple(found)
