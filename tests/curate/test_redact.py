@@ -234,7 +234,7 @@ def test_named_pipeline_finds_names_that_no_rule_knows(tmp_path: object) -> None
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": "Xanthe Vole"}])
     nlp.to_disk(f"{tmp_path}/model")
-    item, counts = run(record("Then Xanthe Vole left."), ner=f"{tmp_path}/model")
+    item, counts = run(record("Then Xanthe Vole left.", kind="chat"), ner=f"{tmp_path}/model")
     assert isinstance(item, Record)
     assert item.text == "Then <PERSON_1> left."
     assert "no-ner" not in counts

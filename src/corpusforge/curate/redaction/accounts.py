@@ -6,17 +6,9 @@ import re
 from collections.abc import Iterator
 
 from corpusforge.curate.redaction.findings import Finding
+from corpusforge.curate.redaction.identities import IDENTITIES, luhn
 from corpusforge.curate.redaction.rules import Rule
 from corpusforge.curate.redaction.words import COMMON, vocabulary, word_list
-
-
-def luhn(digits: str) -> bool:
-    """Whether a string of digits passes the Luhn check (ISO/IEC 7812-1)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 else 1)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def _digits(text: str) -> str:
@@ -28,6 +20,8 @@ def _issued(digits: str) -> bool:
     two, four, size = int(digits[:2]), int(digits[:4]), len(digits)
     if digits[0] == "4":
         return size in (13, 16, 19)
+    if 2200 <= four <= 2204:
+        return 16 <= size <= 19
     if 51 <= two <= 55 or 2221 <= four <= 2720:
         return size == 16
     if two in (34, 37):
@@ -149,13 +143,7 @@ ACCOUNTS: tuple[Rule, ...] = (
     Rule("US_SSN", "ssn-cue", r"\b(?:ssn|ss\#|social(?: security)?(?: (?:number|no|num))?|sin)\b[^\d\n<>]{0,24}?"
          r"(?P<v>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{4})(?![\w-])", 0.8,
          ("ssn", "ss#", "social", "sin"), digits=4),
-    Rule("NATIONAL_ID", "national-id-cue",
-         r"\b(?:passport|driv(?:er'?s?|ing)[ ]licen[cs]e|licen[cs]e[ ]plate|national[ ](?:id|identity|insurance)"
-         r"|nhs|tax[ ](?:id|file)|taxpayer|itin|nino"
-         r"|aadhaar|pan[ ]card|nric|voter[ ]id|residence[ ]permit|medicare|insurance[ ]card)" + _IS
-         + r"(?P<v>(?=(?:[ -]?[A-Z0-9]){0,14}\d)[A-Z0-9](?:[ -]?(?=[A-Z0-9]*\d)[A-Z0-9]+){0,6})(?!\w)", 0.7,
-         ("passport", "licen", "national", "nhs", "tax", "itin", "nino", "aadhaar", "pan card", "nric", "voter",
-          "permit", "medicare", "insurance card"), digits=3, check=_identifier),
+    *IDENTITIES,
     _cue("ORDER_ID", "order-cue", r"order|purchase|booking|reservation|confirmation|itinerary|pnr|tracking"
          r"|invoice|shipment|parcel|transaction",
          ("order", "purchase", "booking", "reservation", "confirmation", "itinerary", "pnr", "tracking", "invoice",
@@ -164,6 +152,8 @@ ACCOUNTS: tuple[Rule, ...] = (
          r"(?i:\b(?:booking|reservation|confirmation|itinerary|pnr|record[ ]locator)" + _IS
          + r")(?P<v>(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{6})(?!\w)", 0.7,
          ("booking", "reservation", "confirmation", "itinerary", "pnr", "locator"), digits=1, cased=True),
+    # Its checksum is in its capitals, which most writers drop (ERC-55).
+    Rule("CRYPTO", "ethereum", r"(?<![A-Za-z0-9])0x[0-9a-f]{40}(?![A-Za-z0-9])", 0.9, ("0x",), digits=4),
     Rule("IBAN_CODE", "iban-lower-case", r"(?<![\w.-])[a-z]{2}\d{2}(?:[a-z0-9]{11,30}"
          r"|(?:[ ][a-z0-9]{4}){2,7}(?:[ ][a-z0-9]{1,3})?)(?!\w)", 1.0, digits=8,
          check=_iban),
@@ -177,15 +167,15 @@ ACCOUNTS: tuple[Rule, ...] = (
          ("ticket", "case", "incident", "request", "complaint")),
     Rule("ACCOUNT_NUMBER", "bare-number",
          r"\A\s*(?P<v>\#?[A-Z]{0,4}[ -]?\d(?:[ -]?\d){3,18}|(?=[A-Z]*\d)[A-Z0-9]{6,20})\s*[.!]?\s*\Z",
-         0.5, digits=3, check=_bare_number, chat_only=True),
+         0.5, digits=3, check=_bare_number, chat_only=True, longest=120),
     Rule("ORDER_ID", "bare-short-code", r"\A\s*(?P<v>[A-Z]{2,3}[ ]?\d{3,9}|\d{3,9}[ ][A-Z]{2,3})\s*[.!]?\s*\Z", 0.5,
-         digits=3, check=_short_code, chat_only=True),
+         digits=3, check=_short_code, chat_only=True, longest=120),
     Rule("ACCOUNT_NUMBER", "said-number",
          r"\A(?:[A-Z']+[ ,]+){0,4}?(?:is|are|its|it's|ok|okay|sure|yes|and|here|thing|hmm+|number"
          r"|no|digits|last|with|ends?)"
-         r"[ ,:]+(?P<v>\d{4,22})\s*[.!]?\s*\Z", 0.5, digits=4, check=_said_number, chat_only=True),
+         r"[ ,:]+(?P<v>\d{4,22})\s*[.!]?\s*\Z", 0.5, digits=4, check=_said_number, chat_only=True, longest=200),
     Rule("ACCOUNT_NUMBER", "long-number", r"(?<![\w./-])\d{12,24}(?![\w/-]|\.\d)", 0.5, digits=12, chat_only=True),
     Rule("ACCOUNT_NUMBER", "bare-code",
          r"\A\s*(?P<v>(?:[A-Z]{1,3}|\d{1,4})(?:[ -](?:[A-Z]{1,3}|\d{1,9})){1,7})\s*[.!]?\s*\Z",
-         0.5, digits=2, check=_bare_code, chat_only=True),
+         0.5, digits=2, check=_bare_code, chat_only=True, longest=120),
 )  # fmt: skip

@@ -16,6 +16,12 @@ _GENERIC_USERS = frozenset(
         """,
     )
 )
+_PHONE_WORDS = (
+    r"(?:tele)?phone|mobile|cell(?:phone)?|tel|fax|whatsapp|landline|call(?:ing)?|text|reach|contact|dial|ring"
+    r"|(?:telefon|handy|mobil|rufn|rückruf|durchwahl)\w*|téléphone|portable|fixe|teléfono|m[óo]vil|celular|telefone"
+    r"|telem[óo]vel|telefono|cellulare|numero di casa|telefoon\w*|mobiel\w*|(?:numer )?telefon\w*|kom[óo]rk\w*|gsm"
+    r"|телефон\w*|тел|моб\w*"
+)
 _ANNOTATIONS = frozenset(
     re.findall(
         r"\S+",
@@ -73,9 +79,14 @@ CONTACTS: tuple[Rule, ...] = (
          r"(?<![\w.@])[a-z0-9][\w.+-]{0,40}[ ]?[\[({<][ ]?(?:at|@)[ ]?[\])}>][ ]?[a-z0-9-]+"
          r"(?:\.[a-z0-9-]+)*\.[a-z]{2,10}\b",
          0.8, ("at)", "at]", "at}", "at>", "@)", "@]", "(@", "[@", "at )", "at ]")),
+    Rule("EMAIL_ADDRESS", "email-in-kana",
+         r"(?<=[\u3040-\u9fff\uac00-\ud7af])(?P<v>[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,18})"
+         r"|(?P<v>[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,18})(?=[\u3040-\u9fff\uac00-\ud7af])",
+         0.8, ("@",)),
     Rule("EMAIL_ADDRESS", "email-escaped",
-         r"(?<![\w.%])[a-z0-9][\w.+-]{0,60}(?:&\#0*64;|&\#x0*40;|&commat;|%40|[ ]@[ ]|\uFF20)[a-z0-9-]+"
-         r"(?:\.[a-z0-9-]+)*\.[a-z]{2,10}\b",
+         r"(?<![\w.%])[a-z0-9](?:[\w.+-]|&\#0*46;|&\#x0*2e;|&period;){0,60}"
+         r"(?:&\#0*64;|&\#x0*40;|&commat;|%40|[ ]@[ ]|\uFF20)[a-z0-9-]+"
+         r"(?:(?:\.|&\#0*46;|&\#x0*2e;|&period;|%2e)[a-z0-9-]+)*(?:\.|&\#0*46;|&\#x0*2e;|&period;|%2e)[a-z]{2,10}\b",
          0.8, ("&#", "&commat", "%40", " @ ", "\uff20")),
     Rule("HOSTMASK", "nick-mask",
          r"(?<![^\s\[(<*\"'])[^\s!@\[\](),\"']{1,40}![~^+=-]?[^\s!@\[\](),]{1,30}@[^\s\])>,]{2,120}", 0.9, ("@",)),
@@ -94,12 +105,15 @@ CONTACTS: tuple[Rule, ...] = (
          r"(?:[.-][a-z0-9-]*[a-z][a-z0-9-]*)+\.(?:[a-z0-9-]+\.)*[a-z]{2,6}\b",
          0.6, (".",), digits=4),
     Rule("PHONE_NUMBER", "phone-cue",
-         r"\b(?:phone|mobile|cell(?:phone)?|tel(?:ephone)?|fax|whatsapp|landline|call(?:ing)?|text|reach|contact"
-         r"|dial|ring)\b"
-         r"[^\d\n<>]{0,32}?(?P<v>[+(]{0,2}\d[\d ().\-/]{5,20}\d)(?![\d-])", 0.6,
-         ("phone", "mobile", "cell", "tel", "fax", "whatsapp", "landline", "call", "text",
-          "reach", "contact", "dial", "ring"),
+         r"(?<![\p{L}\d])(?:" + _PHONE_WORDS + r")(?![\p{L}\d])(?:[^\d\n<>]|</?t[dh]>){0,32}?"
+         r"(?P<v>[+(]{0,2}\d[\d ().\-/]{5,20}\d)(?![\d-])", 0.6,
+         ("phone", "mobil", "cell", "tel", "fax", "whatsapp", "landline", "call", "text", "reach", "contact", "dial",
+          "ring", "handy", "ruf", "durchwahl", "portable", "fixe", "móvil", "movil", "celular", "numero", "mobiel",
+          "komórk", "komork", "gsm", "тел", "моб"),
          digits=7, check=_enough_digits),
+    Rule("PHONE_NUMBER", "phone-cue-cjk",
+         r"(?:电话|電話|手机|携帯|传真|전화|휴대폰)[^\d\n<>+]{0,12}?(?P<v>[+(]{0,2}\d[\d ().\-/]{5,20}\d)(?![\d-])",
+         0.6, ("电话", "電話", "手机", "携帯", "传真", "전화", "휴대폰"), digits=7, check=_enough_digits),
     Rule("PHONE_NUMBER", "phone-nanp",
          r"(?<![\w.+/=:-])(?P<v>(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\)[ .-]?|[2-9]\d{2}([ .-]))[2-9]\d{2}(?(2)\2"
          r"|[ .-])\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?)(?![\w/-])(?!\.\d)",

@@ -32,6 +32,10 @@ _VERSION_BEFORE = re.compile(
     r"|section|chapter|figure|table|§)[ .:=]{0,2})$",
     re.IGNORECASE,
 )
+_ADDRESS_BEFORE = re.compile(
+    r"(?:ip|addr\w*|adres\w*|dirección|indirizzo|host|server|router|gateway|dns|peer|client|from|src|dst)[\"']?[=:]$",
+    re.IGNORECASE,
+)
 _VERSION_AFTER = re.compile(r"(?:[-_~+][A-Za-z0-9]|[a-z]\d|\.tar|\.deb|\.rpm|\.zip|\.\d)")
 _DATE_OR_TIME = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:\D.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}(?:\D.*)?|\d{4}[-–]\d{4}|(?:19"
@@ -86,6 +90,8 @@ def _version(window: str, finding: Finding) -> bool:
         value = window[finding.start : finding.end]
         # `std::dec`, `a::b` and times are no addresses: an IPv6 address has a digit and three groups or more.
         return not any(c.isdigit() for c in value) or (value.count(":") < 4 and not value.startswith("2"))
+    if _ADDRESS_BEFORE.search(window, max(0, finding.start - 24), finding.start):
+        return False
     return bool((_VERSION_BEFORE.search(before) and not before.endswith("//")) or _VERSION_AFTER.match(after))
 
 

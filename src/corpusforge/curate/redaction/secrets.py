@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from corpusforge.curate.redaction.rules import Rule
@@ -47,6 +48,21 @@ def _mixed(text: str, start: int, end: int) -> bool:
     return bool(re.search(r"\d", value) and re.search(r"[A-Za-z]", value)) and len(set(value)) > 5
 
 
+def _opens(text: str, start: int, end: int) -> bool:
+    """Whether a part of a URL's path looks drawn by chance: it opens what it names to whoever knows it."""
+    return any(_random(part) for part in re.split(r"[/?#]", text[start:end])[3:])
+
+
+def _random(part: str) -> bool:
+    """Whether capitals, small letters and digits change places as they do by chance, unlike in `Server2004Guide`."""
+    longest = max(re.split(r"[_-]", part), key=len)
+    if len(longest) < 16:
+        return False
+    classes = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in longest]
+    changes = sum(a != b for a, b in itertools.pairwise(classes))
+    return len(set(classes)) == 3 and changes * 3 >= len(longest)
+
+
 _EDGE = r"(?<![A-Za-z0-9_])"
 _PASSWORD = r"(?:pass(?:word|wd|phrase|code)|pwd)"
 
@@ -61,9 +77,10 @@ SECRETS: tuple[Rule, ...] = (
     Rule("SECRET", "vendor-token",
          _EDGE + r"(?:glpat-[\w-]{18,}|xox[abeoprs]-[\w-]{10,}|xapp-[\w-]{10,}|[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}"
          r"|AIza[\w-]{35}|sk-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}"
-         r"|SG\.[\w-]{16,}\.[\w-]{16,}|dop_v1_[a-f0-9]{64}|ya29\.[\w-]{20,})", 1.0,
-         ("glpat-", "xox", "xapp-", "k_live_", "k_test_", "aiza", "sk-", "hf_", "npm_", "pypi-", "sg.", "dop_v1_",
-          "ya29."), cased=True),
+         r"|SG\.[\w-]{20,}(?:\.[\w-]{16,})?|(?:SK|AC)[0-9a-f]{32}(?![0-9A-Za-z])|dop_v1_[a-f0-9]{64}"
+         r"|ya29\.[\w-]{20,})", 1.0,
+         ("glpat-", "xox", "xapp-", "k_live_", "k_test_", "aiza", "sk-", "hf_", "npm_", "pypi-", "sg.", "sk", "ac",
+          "dop_v1_", "ya29."), cased=True),
     Rule("SECRET", "slack-webhook", r"https://hooks\.slack\.com/services/[\w/]{20,}", 1.0, ("hooks.slack",)),
     Rule("SECRET", "jwt", _EDGE + r"eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?", 1.0, ("eyj",), cased=True),
     Rule("SECRET", "bearer", r"\b(?:bearer|basic|token)[ :]+(?P<v>[A-Za-z0-9_\-.~+/]{16,}=*)", 0.9,
@@ -93,6 +110,9 @@ SECRETS: tuple[Rule, ...] = (
          r"|signature|password|passwd|pwd|session(?:_?id)?|sid|phpsessid|jsessionid|code|e-?mail"
          r"|invite)=[^\s<>\"'&]{6,}"
          r"[^\s<>\"']*", 0.9, ("://",)),
+    Rule("URL", "url-with-random-part",
+         r"\bhttps?://[^\s<>\"'/?#]{3,}/(?:[^\s<>\"'?#]*/)?[A-Za-z0-9_-]{20,}(?:[/?#][^\s<>\"']*)?(?![^\s<>\"')\]`*.,;:!|])",
+         0.8, ("://",), check=_opens),
 )  # fmt: skip
 
 # These span lines and blank lines, so they run on a whole text instead of a window.
