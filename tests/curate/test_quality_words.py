@@ -6,17 +6,21 @@ import json
 import os
 from itertools import pairwise
 from pathlib import Path
+from unicodedata import category
 
 import numpy as np
 import pytest
+from datatrove.utils.text import PUNCTUATION_SET
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spacy.pipeline import Sentencizer
 
 from corpusforge.curate.chunks import Chunks
 from corpusforge.curate.english_words import english_words
 from corpusforge.curate.mark_table import MarkTable
 from corpusforge.curate.quality_rules import judge
 from corpusforge.curate.quality_thresholds import PUBLISHED
+from corpusforge.curate.vocabulary import Vocabulary
 
 DATA = Path(os.environ.get("CORPUSFORGE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PIECES = [
@@ -24,6 +28,21 @@ PIECES = [
     "...", "--", "http://", "www.", ".com", "10", "km", "km²", "a.m.", ":)", ":-(", "o.O", "US$", "foo", "Bar", "'em",
 ]  # fmt: skip
 SPACES = [" ", "  ", "\t", "\n", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\xa0", "\u2003", "\u2028", "\u3000", "\u205f"]
+LETTERED = [
+    *"aZ9.,;:!?()[]\"'’”-—/=<>#",
+    "'s",
+    "’s",
+    "--",
+    "---",
+    "foo",
+    "Bar",
+    "word",
+    "won",
+    "été",
+    "Straße",
+    "10",
+    "AB",
+]
 CHUNKS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
 TEXTS = st.lists(CHUNKS | st.sampled_from(SPACES) | st.text(max_size=3), max_size=25).map("".join)
 
@@ -48,11 +67,33 @@ def test_words_are_those_of_spacy(spacy_tokens, chunk: str) -> None:
     assert english_words().split(chunk) == spacy_tokens(chunk)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(CHUNKS | st.lists(st.sampled_from(LETTERED), min_size=1, max_size=8).map("".join), max_size=60))
+def test_many_chunks_are_split_as_each_alone(made: list[str]) -> None:
+    """A chunk that arrays cut elsewhere than spaCy does moves every count that rules are about."""
+    split, punctuation = english_words().split, frozenset(PUNCTUATION_SET)
+    chunks = Chunks([" ".join(made)])
+    vocabulary = Vocabulary(english_words())
+    numbers = vocabulary.number(chunks)
+    tokens = [token for chunk in " ".join(made).split() for token in split(chunk)]
+    places = vocabulary.tokens_of(numbers)
+    assert vocabulary.length[places].tolist() == list(map(len, tokens))
+    assert len(set(vocabulary.mark[places].tolist())) == len(set(tokens))
+    words = [token for token in tokens if not punctuation.issuperset(token)]
+    counts, sizes = int(vocabulary.counts[numbers].sum()), int(vocabulary.sizes[numbers].sum())
+    assert (counts & 0xFFFFFFFF, counts >> 32) == (len(tokens), len(words))
+    lettered = sum(any(map(str.isalpha, token)) for token in tokens)
+    assert (sizes & 0xFFFFFFFF, sizes >> 32) == (sum(map(len, words)), lettered)
+    ends = frozenset(Sentencizer.default_punct_chars)
+    kinds = [0 if t in ends else 1 if all(category(c)[0] == "P" for c in t) else 2 for t in tokens]
+    assert vocabulary.sentence[places].tolist() == kinds
+
+
 @given(st.lists(TEXTS, max_size=6))
 def test_chunks_are_what_split_gives(texts: list[str]) -> None:
     """Words glued by a no-break space, or taken from the next record, are words that nobody wrote."""
     chunks = Chunks(texts)
-    found = chunks.texts(np.arange(len(chunks.starts)))
+    found = chunks.joined(np.arange(len(chunks.starts)))[1:-1].split("\n") if len(chunks.starts) else []
     bounds = chunks.bounds.tolist()
     assert [found[a:b] for a, b in pairwise(bounds)] == [text.split() for text in texts]
     assert len(set(chunks.marks.tolist())) == len(set(found))

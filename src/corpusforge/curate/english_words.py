@@ -55,14 +55,15 @@ class EnglishWords:
         self._opening: dict[str, int] = {}
         self._closing: dict[str, int] = {}
         self._infix: dict[str, bool] = {}
-        self._in_specials = {word for text in self._special for word in _WORD.findall(text)}
+        self.in_specials = {word for text in self._special for word in _WORD.findall(text)}
+        self.foreign_specials = {mark for text in self._special for mark in text if not mark.isascii()}
         # After the affixes are off, spaCy looks for special cases among neighbouring tokens too.
-        self._joined: dict[tuple[str, str], list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+        self.joined: dict[tuple[str, str], list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
         for text, made in self._special.items():
             if text.strip() and (self._prefix(text) or self._suffix(text) or next(self._infixes(text), None)):
                 pieces = self._affixes(text, special=False)
                 if len(pieces) > 1:
-                    self._joined.setdefault((pieces[0], pieces[1]), []).append((pieces, made))
+                    self.joined.setdefault((pieces[0], pieces[1]), []).append((pieces, made))
 
     def split(self, chunk: str) -> tuple[str, ...]:
         """The tokens of a chunk, together again the chunk.
@@ -76,7 +77,7 @@ class EnglishWords:
             if chunk.isalpha() or chunk.isdigit():
                 return (chunk,)
             core, last = chunk[:-1], chunk[-1]
-            if core.isalpha() and last in _PLAIN and len(core) > 1 and core not in self._in_specials:
+            if core.isalpha() and last in _PLAIN and len(core) > 1 and core not in self.in_specials:
                 return (core, last) if last != "." or _ends_sentence(core) else self._affixes(chunk, special=True)
         usual = self._usual(chunk)
         if usual is not None:
@@ -93,7 +94,7 @@ class EnglishWords:
             return None
         before, core, possessive, marks = match.groups()
         pieces = _HYPHEN.split(core) if "-" in core else [core]
-        if not self._in_specials.isdisjoint(pieces):
+        if not self.in_specials.isdisjoint(pieces):
             return None
         if "." in marks and (marks == ".." or not (possessive or marks[0] != "." or _ends_sentence(core))):
             return None
@@ -106,7 +107,7 @@ class EnglishWords:
         return None if (len(marks) > 1 or possessive or core.isdigit()) and self._may_join(pieces) else tuple(pieces)
 
     def _may_join(self, tokens: Sequence[str]) -> bool:
-        return any(map(self._joined.__contains__, pairwise(tokens)))
+        return any(map(self.joined.__contains__, pairwise(tokens)))
 
     def _affixes(self, text: str, *, special: bool) -> tuple[str, ...]:
         specials = self._special if special else {}
@@ -194,7 +195,7 @@ class EnglishWords:
             return [text]
         if "." in text and self._url(text):
             return [text]
-        if not _INFIX_MARK.search(text) and (text.isascii() or not any(map(self._begins_infix, text))):
+        if not _INFIX_MARK.search(text) and (text.isascii() or not any(map(self.begins_infix, text))):
             return [text]
         infixes = _ASCII_INFIXES if text.isascii() else self._infixes
         pieces: list[str] = []
@@ -212,7 +213,24 @@ class EnglishWords:
             pieces.append(text[start:])
         return pieces
 
-    def _begins_infix(self, character: str) -> bool:
+    def affixes(self, character: str) -> tuple[int | None, int | None, bool]:
+        """Lengths of the prefix and the suffix that a character alone makes, None where more must be looked at.
+
+        Whether it is a letter comes last: as a suffix it then is none, unless digits or an apostrophe stand before it.
+        """
+        opening, closing = self._prefix_of(character), self._suffix_of(character)
+        letter = closing == _LETTER
+        return (None if opening < 0 else opening), (0 if letter else None if closing < 0 else closing), letter
+
+    def stopped_behind(self, character: str) -> bool:
+        """Whether a full stop behind the character is a suffix, whatever stands before the two."""
+        if "A" <= character <= "Z" or not (character.isascii() or character in "”’"):
+            return False
+        match = self._suffix(f"a{character}.")
+        return match is not None and match.end() - match.start() == 1
+
+    def begins_infix(self, character: str) -> bool:
+        """Whether an infix may begin with the character."""
         found = self._infix.get(character)
         if found is None:
             found = self._infix[character] = next(self._infixes(f"a{character}a"), None) is not None
@@ -224,7 +242,7 @@ class EnglishWords:
         found = [
             (len(pieces), -at, made)
             for at, pair in enumerate(pairwise(tokens))
-            for pieces, made in self._joined.get(pair, ())
+            for pieces, made in self.joined.get(pair, ())
             if tokens[at : at + len(pieces)] == pieces
         ]
         taken = [False] * len(tokens)

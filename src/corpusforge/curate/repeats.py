@@ -43,9 +43,10 @@ class Repeats:
         vocabulary = measured.vocabulary
         self._characters = measured.lengths
         self._marks: Hashes = vocabulary.mark[tokens]
-        self._shifts: Hashes = vocabulary.shift[tokens]
+        length = vocabulary.length[tokens]
+        self._factors: Hashes = vocabulary.factors[length]
         self._ends = np.zeros(len(tokens) + 1, np.int64)
-        np.cumsum(vocabulary.length[tokens], out=self._ends[1:])
+        np.cumsum(length, out=self._ends[1:])
         self._owner = np.repeat(np.arange(len(self._bounds) - 1), np.diff(self._bounds))
         self._levels: dict[int, _Level] = {}
         self._covered: dict[int, Floats] = {}
@@ -111,7 +112,7 @@ class Repeats:
             here = np.flatnonzero(shorter.at[1:] == shorter.at[:-1] + 1)
             at, marks = shorter.at[here], shorter.marks[here]
         last = at + (n - 1)
-        return at, marks * self._shifts[last] + self._marks[last]
+        return at, marks * self._factors[last] + self._marks[last]
 
     def _found(self, at: Ints, marks: Hashes) -> _Level:
         best = np.zeros(len(self._bounds) - 1, np.int64)

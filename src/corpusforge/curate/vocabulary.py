@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain, count, islice, pairwise
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corpusforge.curate.chunk_tokens import ALPHABETIC, END, NO_PUNCTUATION, WORDY, ChunkTokens, Spelling, token_factors
 from corpusforge.curate.chunks import Chunks, Hashes, Ints
-from corpusforge.curate.english_words import EnglishWords
+from corpusforge.curate.english_words import LONGEST, EnglishWords
 from corpusforge.curate.mark_table import MarkTable
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
@@ -25,14 +25,11 @@ SIGNS = {
     "bullet": ("\n-", "\n•"),
 }
 """Strings in the lower-case form of a chunk with a newline before it."""
-MOST_CHUNKS = 500_000
-MOST_CHARACTERS = 16_000_000
-"""A vocabulary that has grown over either is full: about 150 MB. What is measured does not depend on it."""
+MOST_CHUNKS = 1_200_000
+"""A vocabulary with more is full: about 150 MB. What is measured does not depend on it."""
 
-_BASE = 0x9E3779B97F4A7C15
-_MIX = 0x94D049BB133111EB
 _AS_DIGITS = bytes.maketrans(bytes((0, 1, 2)), b"012")
-_STOPS = {word: 1 << k for k, word in enumerate(STOP_WORDS)}
+_LONGEST_STOP = max(map(len, STOP_WORDS))
 
 
 class Vocabulary:
@@ -40,10 +37,9 @@ class Vocabulary:
 
     Chunks: `counts` (tokens, plus words * 2^32), `sizes` (characters of words, plus tokens with a letter * 2^32),
     `stops` (bits of `STOP_WORDS`), `signs` (bits of `SIGNS`: what the chunk holds that rules look for), `first` and
-    `many` (their tokens in `flat`). Tokens: `length` in characters, `mark` (a 64-bit polynomial of the characters) and
-    `shift` (the factor that puts a token of this length behind another, so that the polynomial of a run of tokens is
-    that of the string they make), `sentence` (0 ends one, 1 is punctuation that neither ends nor begins one, 2 begins
-    one after an end).
+    `many` (their tokens). Tokens: `length` in characters, `mark` (a 64-bit polynomial of the characters, so that that
+    of a run of tokens follows from theirs and `factors`), `sentence` (0 ends one, 1 is punctuation that neither ends
+    nor begins one, 2 begins one after an end). `factors` by length puts a token behind another.
 
     A word is a token that is not punctuation alone, in datatrove's sense of punctuation.
     """
@@ -52,16 +48,13 @@ class Vocabulary:
         from datatrove.utils.text import PUNCTUATION_SET
         from spacy.pipeline import Sentencizer
 
-        self._words = words
-        self._punctuation = frozenset(PUNCTUATION_SET)
-        self._ends = frozenset(Sentencizer.default_punct_chars)
+        self._splitter = ChunkTokens(words, frozenset(PUNCTUATION_SET), frozenset(Sentencizer.default_punct_chars))
         self._chunks = MarkTable()
-        self._tokens: defaultdict[str, int] = defaultdict(count().__next__)
-        self._characters = 0
         self._columns: dict[str, tuple[NDArray[Any], int]] = {}
         for name, kind in _KINDS.items():
             self._columns[name] = (np.zeros(1 << 14, kind), 0)
             setattr(self, name, self._columns[name][0])
+        self.factors = token_factors(LONGEST)
 
     counts: Ints
     sizes: Ints
@@ -69,10 +62,8 @@ class Vocabulary:
     signs: NDArray[np.uint8]
     first: NDArray[np.int32]
     many: NDArray[np.int32]
-    flat: NDArray[np.int32]
     length: NDArray[np.int32]
     mark: Hashes
-    shift: Hashes
     sentence: NDArray[np.uint8]
 
     @property
@@ -83,7 +74,7 @@ class Vocabulary:
     @property
     def full(self) -> bool:
         """Whether it is time for a new one."""
-        return self._chunks.count > MOST_CHUNKS or self._characters > MOST_CHARACTERS
+        return self._chunks.count > MOST_CHUNKS
 
     def number(self, chunks: Chunks) -> NDArray[np.int32]:
         """The number of each chunk."""
@@ -92,18 +83,17 @@ class Vocabulary:
         if len(missing):
             new, first, which = np.unique(chunks.marks[missing], return_index=True, return_inverse=True)
             numbers[missing] = self._chunks.add(new)[which]
-            self._learn(chunks.texts(missing[first]))
+            self._learn(Spelling(chunks.joined(missing[first])))
         return numbers
 
     def tokens_of(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The numbers of the tokens of some chunks, in order."""
+        """The places of the tokens of some chunks in the columns of tokens, in order."""
         many = self.many[numbers]
         ends = np.cumsum(many, dtype=np.int32)
         total = int(ends[-1]) if len(ends) else 0
         at = np.repeat(self.first[numbers] - (ends - many), many)
         at += np.arange(total, dtype=np.int32)
-        tokens: NDArray[np.int32] = self.flat[at]
-        return tokens
+        return at
 
     def sentence_kinds(self, lines: Sequence[str]) -> list[bytes]:
         """The `sentence` digits of the tokens of each line."""
@@ -114,53 +104,34 @@ class Vocabulary:
         np.cumsum(self.many[numbers], out=behind[1:])
         return [digits[start:end] for start, end in pairwise(behind[chunks.bounds].tolist())]
 
-    def _learn(self, chunks: list[str]) -> None:
-        split = [self._words.split(chunk) for chunk in chunks]
-        flat = list(chain.from_iterable(split))
-        known = len(self._tokens)
-        tokens = np.fromiter(map(self._tokens.__getitem__, flat), np.int32, len(flat))
-        if len(self._tokens) > known:
-            self._learn_tokens(list(islice(reversed(self._tokens), len(self._tokens) - known))[::-1])
-        many = np.fromiter(map(len, split), np.int32, len(split))
-        starts = np.cumsum(many) - many
-        length, kind = self.length[tokens].astype(np.int64), self._kind[tokens]
-        word, lettered = (kind & 1).astype(np.int64), (kind >> 1 & 1).astype(np.int64)
-        self._extend("first", starts + self._columns["flat"][1])
+    def _learn(self, spelling: Spelling) -> None:
+        flags = self._splitter.flags(spelling)
+        begins = self._splitter.begins(spelling, flags)
+        chunks = spelling.starts
+        tokens = np.flatnonzero(begins)
+        first = np.searchsorted(tokens, chunks)
+        many = np.diff(first, append=len(tokens))
+        ends = np.append(tokens[1:], 0)
+        ends[first[1:] - 1], ends[-1:] = spelling.ends[:-1], spelling.ends[-1:]
+        length = ends - tokens
+        # The newline between chunks counts neither as what a token has nor as what it lacks.
+        flags[spelling.ends] = 0
+        flags[0] = 0
+        met = np.bitwise_or.reduceat(flags, tokens)
+        lettered = ((met & ALPHABETIC) != 0).astype(np.int64)
+        word = ((met & WORDY) != 0).astype(np.int64)
+        marks = spelling.marks(tokens, ends)
+        ending = (length == 1) & ((met & END) != 0)
+        self._extend("first", first + self._columns["length"][1])
         self._extend("many", many)
-        self._extend("flat", tokens)
-        self._extend("counts", many + (np.add.reduceat(word, starts) << 32))
-        self._extend("sizes", np.add.reduceat(length * word + (lettered << 32), starts))
-        self._extend("signs", _signs(chunks))
-        self._extend("stops", np.bitwise_or.reduceat(self._stop[tokens], starts))
-
-    _kind: NDArray[np.uint8]
-    _stop: NDArray[np.uint8]
-
-    def _learn_tokens(self, tokens: list[str]) -> None:
-        lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-        self._characters += int(lengths.sum())
-        self._extend("length", lengths)
-        codes = np.frombuffer("".join(tokens).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-        mixed = (codes + np.uint64(1)) * np.uint64(_MIX)
-        mixed ^= mixed >> np.uint64(29)
-        powers = _powers(int(lengths.max()))
-        ends = np.cumsum(lengths)
-        behind = np.repeat(ends, lengths) - 1 - np.arange(len(codes))
-        self._extend("mark", np.add.reduceat(mixed * powers[behind], ends - lengths))
-        self._extend("shift", powers[lengths])
-        plain = np.fromiter(map(str.isalpha, tokens), np.bool_, len(tokens))
-        kinds = np.where(plain, np.uint8(3), np.uint8(0))
-        sentences = np.full(len(tokens), 2, np.uint8)
-        for at in np.flatnonzero(~plain).tolist():
-            token = tokens[at]
-            kinds[at] = (not self._punctuation.issuperset(token)) | any(map(str.isalpha, token)) << 1
-            if token in self._ends:
-                sentences[at] = 0
-            elif all(unicodedata.category(character)[0] == "P" for character in token):
-                sentences[at] = 1
-        self._extend("_kind", kinds)
-        self._extend("sentence", sentences)
-        self._extend("_stop", np.fromiter((_STOPS.get(token, 0) for token in tokens), np.uint8, len(tokens)))
+        self._extend("counts", many + (np.add.reduceat(word, first) << 32))
+        self._extend("sizes", np.add.reduceat(length * word + (lettered << 32), first))
+        self._extend("signs", _signs(spelling))
+        stops = np.where(length <= _LONGEST_STOP, _stop_bits(marks), np.uint8(0))
+        self._extend("stops", np.bitwise_or.reduceat(stops, first))
+        self._extend("length", length)
+        self._extend("mark", marks)
+        self._extend("sentence", np.where(ending, 0, np.where(met & NO_PUNCTUATION, 2, 1)))
 
     def _extend(self, name: str, values: NDArray[Any]) -> None:
         column, used = self._columns[name]
@@ -181,24 +152,33 @@ _KINDS: dict[str, Any] = {
     "signs": np.uint8,
     "first": np.int32,
     "many": np.int32,
-    "flat": np.int32,
     "length": np.int32,
     "mark": np.uint64,
-    "shift": np.uint64,
     "sentence": np.uint8,
-    "_kind": np.uint8,
-    "_stop": np.uint8,
 }
 
 
-def _signs(chunks: list[str]) -> NDArray[np.uint8]:
-    found = np.zeros(len(chunks), np.uint8)
-    ends = np.cumsum(np.fromiter(map(len, chunks), np.int64, len(chunks)) + 1)
+def _stop_bits(marks: Hashes) -> NDArray[np.uint8]:
+    ordered, bits = _stops()
+    places = np.minimum(np.searchsorted(ordered, marks), len(ordered) - 1)
+    return np.where(ordered[places] == marks, bits[places], np.uint8(0))
+
+
+@lru_cache(maxsize=1)
+def _stops() -> tuple[Hashes, NDArray[np.uint8]]:
+    spelling = Spelling("\n".join(("", *STOP_WORDS, "")))
+    marks = spelling.marks(spelling.starts, spelling.ends)
+    order = np.argsort(marks)
+    return marks[order], (1 << order).astype(np.uint8)
+
+
+def _signs(spelling: Spelling) -> NDArray[np.uint8]:
+    found = np.zeros(len(spelling.ends), np.uint8)
     # This letter alone is two in lower case.
-    joined = "\n".join(("", *chunks)).replace("İ", "i").lower()
+    joined = spelling.joined.replace("İ", "i").lower()
     for bit, strings in enumerate(SIGNS.values()):
         places = [place for string in strings for place in _places(joined, string)]
-        found[np.searchsorted(ends, np.array(places, np.int64), side="right")] |= 1 << bit
+        found[np.searchsorted(spelling.ends, np.array(places, np.int64), side="right")] |= 1 << bit
     return found
 
 
@@ -207,9 +187,3 @@ def _places(text: str, string: str) -> Iterator[int]:
     while place >= 0:
         yield place
         place = text.find(string, place + 1)
-
-
-def _powers(most: int) -> Hashes:
-    factors = np.full(most + 1, _BASE, np.uint64)
-    factors[0] = 1
-    return np.multiply.accumulate(factors)
