@@ -66,6 +66,17 @@ def test_every_planted_value_is_masked_leaked_or_not_tested(whole: dict[str, Any
     assert audit["before_redaction"]["canaries_seen"] == everything["planted"]
 
 
+def test_a_source_without_records_does_not_fail_the_build(tmp_path: Path) -> None:
+    """A day without a chat is no reason to be without a corpus."""
+    recipe = audit_running.make(tmp_path, canaries=20)
+    source = tmp_path / "sources" / "chats.yaml"
+    source.write_text(source.read_text() + "quarantine_limit: 100%\n")
+    (tmp_path / "chats.jsonl").write_bytes(b"")
+    audit = built(recipe)["audit"]
+    assert audit["records"]["chats"] == 0
+    assert audit["all"]["planted"] > 0
+
+
 def test_the_card_and_the_gate_say_what_came_of_it(whole: dict[str, Any]) -> None:
     gate = next(gate for gate in whole["gates"] if gate["name"] == "canary_leak")
     assert gate["passed"]

@@ -44,7 +44,8 @@ class Host:
 def choose_hosts(plan: Plan, states: Mapping[str, StepState], each: int) -> dict[str, list[Host]]:
     """At most `each` records of every source: those with the smallest keyed hash among what reached the build's end.
 
-    A source of which nothing did gives its first record, so that the shadow has the sources of the recipe.
+    A source of which nothing did gives records that were left out, and one without any an empty file: the shadow has
+    the sources of the recipe.
     """
     kept = _kept(final_shards(plan, states))
     chosen: dict[str, list[Host]] = {}
@@ -124,10 +125,10 @@ def raw_row(host: Host) -> dict[str, Any]:
 
 
 def raw_format(hosts: Sequence[Host]) -> dict[str, Any]:
-    """The `format:` of a source whose raw file holds these hosts, which are all conversations or all texts."""
+    """The `format:` of a source whose raw file holds these hosts, which are all conversations or all texts, or none."""
     meta = sorted({key for host in hosts for key in host.record.meta})
     shared = {"group": "audit_group", "meta": meta}
-    if not hosts[0].chat:
+    if not hosts or not hosts[0].chat:
         places = {"id": "audit_id", "text": "audit_text", "title": "audit_title", "language": "audit_language"}
         return {"reader": "jsonl", **places, **shared}
     turns = {"messages": "audit_turns", "role": "role", "text": "content", "name": "name", "time": "time"}

@@ -44,13 +44,15 @@ def second_look(shards: Sequence[Shard], seed: int, n: int = SAMPLE) -> dict[str
         looked += 1
         seen: set[str] = set()
         for text in texts:
-            for kind, start, end in _suspects(text[:MAX_CHARS]):
+            there = list(_suspects(text[:MAX_CHARS]))
+            hidden = _hidden(text[:MAX_CHARS], there)
+            for kind, start, end in there:
                 if kind not in seen and len(suspects) < SNIPPETS:
-                    suspects.append({"kind": kind, "source": source, "snippet": _snippet(text, start, end, True)})
+                    suspects.append({"kind": kind, "source": source, "snippet": _snippet(hidden, start, end)})
                 seen.add(kind)
-            for match in list(_PLACEHOLDER.finditer(text))[:3]:
+            for match in list(_PLACEHOLDER.finditer(hidden))[:3]:
                 key = stable_hash(str(seed), "precision", identity, str(match.start()))
-                row = {"kind": match[1], "source": source, "snippet": _snippet(text, *match.span(), False)}
+                row = {"kind": match[1], "source": source, "snippet": _snippet(hidden, *match.span())}
                 masked = heapq.nsmallest(SNIPPETS, [*masked, (key, row)], key=lambda pair: pair[0])
         for kind in seen:
             found[kind] += 1
@@ -118,8 +120,14 @@ def _phones(text: str) -> Iterator[tuple[str, int, int]]:
         yield "phone", match.start, match.end
 
 
-def _snippet(text: str, start: int, end: int, hidden: bool) -> str:
-    before = " ".join(text[max(0, start - _AROUND) : start].split())
-    after = " ".join(text[end : end + _AROUND].split())
-    middle = f"[{shape(text[start:end])}]" if hidden else text[start:end]
-    return f"{before} {middle} {after}".strip()
+def _hidden(text: str, suspects: Sequence[tuple[str, int, int]]) -> str:
+    """The text with the shape of every suspect in its place: beside one often stands another."""
+    for _, start, end in suspects:
+        text = text[:start] + shape(text[start:end]) + text[end:]
+    return text
+
+
+def _snippet(hidden: str, start: int, end: int) -> str:
+    before = " ".join(hidden[max(0, start - _AROUND) : start].split())
+    after = " ".join(hidden[end : end + _AROUND].split())
+    return f"{before} {hidden[start:end]} {after}".strip()
