@@ -48,6 +48,33 @@ def test_samples_do_not_depend_on_how_records_are_dealt_into_shards(tmp_path: Pa
     assert one["samples"] != choose_samples(whole, 18)["samples"]
 
 
+def test_what_was_hidden_is_shown_evenly_over_kinds_and_sources(tmp_path: Path) -> None:
+    """A hundred thousand names must not crowd out the one kind that is always wrong; nor one source the others."""
+
+    def hidden(key: str, kind: str, lead: str, source: str = "notes") -> Record:
+        text = f"{lead} <{kind}_3> and more of it"
+        start = len(lead) + 1
+        return record(key, text, spans=(Span(kind, start, start + len(kind) + 4, "x", 1.0),), source=source)
+
+    many = [hidden(f"p{i}", "PERSON", f"Of the people who wrote number {i} is") for i in range(200)]
+    same = [hidden(f"e{i}", "EMAIL", "Write to us at this address:") for i in range(50)]
+    rare = [hidden("i", "IP", "version"), hidden("o", "PERSON", "In the other source", source="other")]
+    shards = [shard(tmp_path, "a", many), shard(tmp_path, "b", [*same, *rare])]
+    found = choose_samples(shards, 17)["samples"]["hidden"]
+    kinds = [one["kind"] for one in found]
+    assert kinds == ["EMAIL", "IP"] + ["PERSON"] * 5
+    assert {one["source"] for one in found} == {"notes", "other"}
+    assert "version <IP_3> and more of it" in [one["text"] for one in found]
+    assert choose_samples(shards[::-1], 17)["samples"]["hidden"] == found
+
+
+def test_a_surrogate_is_shown_as_its_kind(tmp_path: Path) -> None:
+    """Or the reviewer could not tell what was hidden from what was said."""
+    made = record("s", "Ask Anna Berg for it.", spans=(Span("PERSON", 4, 13, "x", 1.0),))
+    found = choose_samples([shard(tmp_path, "a", [made])], 17)["samples"]["hidden"]
+    assert [one["text"] for one in found] == ["Ask <PERSON_1> for it."]
+
+
 def test_evidence_in_another_shard_counts_and_false_evidence_does_not(tmp_path: Path) -> None:
     parent = record("t")
     rows = [question(parent, "good"), question(parent, "bad", answer="sing a song"), question(record("gone"), "none")]

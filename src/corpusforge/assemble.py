@@ -18,6 +18,7 @@ from corpusforge.ledger import DROPPED_SCHEMA, QUARANTINE_SCHEMA
 from corpusforge.manifest import FORMAT, Counts, fingerprint, nearest, read_manifest, write_manifest
 from corpusforge.plan import Plan, StepState
 from corpusforge.shards import Shard, sha256_file, write_bytes
+from corpusforge.steps import facts_of_stage
 from corpusforge.tally import step_counted
 from corpusforge.work import trusted
 
@@ -249,6 +250,7 @@ def _steps(
                 "fingerprint": fingerprint([identity, plan.recipe.spec.seed]),
                 "counts": {source: one.to_json() for source, one in sorted(counts[name].items())},
                 "counted": step_counted(state),
+                "facts": {} if step is None else facts_of_stage(step),
                 "notes": {} if state.decided is None else dict(state.decided.notes),
                 "near": nearest(samples),
                 "shards": shards,

@@ -71,10 +71,23 @@ class Ledger:
             "text": None if self.open_text else record.text,
         }
         self._writer(".dropped.parquet", DROPPED_SCHEMA).add(row)
-        self.sample(record, reason, item.score, item.threshold, kept=False)
+        other = "" if self.open_text else str(detail.get("compared") or detail.get("kept") or "")
+        self.sample(record, reason, item.score, item.threshold, kept=False, other=other)
 
-    def sample(self, record: Record, reason: str, score: float | None, threshold: float | None, *, kept: bool) -> None:
-        """Keep a record in mind as one near a rule's line; only the nearest few stay."""
+    def sample(
+        self,
+        record: Record,
+        reason: str,
+        score: float | None,
+        threshold: float | None,
+        *,
+        kept: bool,
+        other: str = "",
+    ) -> None:
+        """Keep a record in mind as one near a rule's line; only the nearest few stay.
+
+        `other` is the id of what it was compared with, if anything.
+        """
         self.near.append(
             {
                 "source": record.source,
@@ -83,6 +96,7 @@ class Ledger:
                 "score": score,
                 "threshold": threshold,
                 "kept": kept,
+                "other": other,
                 "excerpt": "" if self.open_text else excerpt(record.text, EXCERPT),
             }
         )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpusforge.hidden import hidden_in_context
 from corpusforge.record import SYNTHETIC, Record, excerpt, stable_hash
 from corpusforge.shards import Shard, read_records
 
@@ -43,7 +44,10 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
             chosen += [(_order(seed, row.id), _SHOWN[kind](row, texts)) for row in _first(of_kind, seed)]
             best[kind] = heapq.nsmallest(EACH, chosen, key=_hash)
         redacted = heapq.nsmallest(EACH, [*redacted, *_redacted(family, seed)], key=_hash)
-    samples = {kind: [shown for _, shown in chosen] for kind, chosen in (best | {"redacted": redacted}).items()}
+    samples: dict[str, list[Any]] = {
+        kind: [shown for _, shown in chosen] for kind, chosen in (best | {"redacted": redacted}).items()
+    }
+    samples["hidden"] = hidden_in_context(shards, seed)
     return {"samples": samples, "evidence": {"rows": total, "proven": proven}, "mcq_audit": audit.result()}
 
 

@@ -159,6 +159,14 @@ class Stage:
         return {}
 
     @classmethod
+    def facts(cls, settings: Any) -> Mapping[str, Any]:
+        """What the card's reader should know of what decides under these settings, such as a model's data and figures.
+
+        JSON values for the manifest, no part of the identity; never text from a record or a place on this machine.
+        """
+        return {}
+
+    @classmethod
     def has_survey(cls, settings: Any) -> bool:
         """Whether this stage must see all shards before it can treat one, under these settings."""
         return cls.survey is not Stage.survey

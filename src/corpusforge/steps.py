@@ -187,6 +187,12 @@ def load_stage(step: Step) -> tuple[Any, Any]:
     return stage(), stage.Settings.model_validate(dict(step.settings))
 
 
+def facts_of_stage(step: Step) -> dict[str, Any]:
+    """What the stage of a step tells the card's reader of itself."""
+    stage = find_stage(step.stage, folder=step.folder)
+    return dict(stage.facts(stage.Settings.model_validate(dict(step.settings))))
+
+
 def _contents(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_contents(item) for item in value]

@@ -41,10 +41,12 @@ def step(name: str, table: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**facts, **more}
 
 
-def near(src: str, n: int, reason: str, score: float, threshold: float, kept: bool, excerpt: str) -> dict[str, Any]:
+def near(
+    src: str, n: int, reason: str, score: float, threshold: float, kept: bool, excerpt: str, other: str = ""
+) -> dict[str, Any]:
     return {
         "source": src, "id": f"{src}:{hexes(excerpt, 10)}", "reason": reason, "score": score, "threshold": threshold,
-        "kept": kept, "excerpt": excerpt,
+        "kept": kept, "excerpt": excerpt, "other": other,
     }  # fmt: skip
 
 
@@ -78,7 +80,7 @@ NEAR_DEDUP = [
     near("help-centre", 1, "near-duplicate", 0.79, 0.8, True,
          "To connect a printer, open Settings and choose Printers."),
     near("help-centre", 2, "near-duplicate", 0.81, 0.8, False,
-         "To connect a scanner, open Settings and choose Printers, then Scanners."),
+         "To connect a scanner, open Settings and choose Printers, then Scanners.", "help-centre:the-one-that-stays"),
 ]  # fmt: skip
 NEAR_LANGUAGE = [
     near("speeches", 1, "other-language", 0.66, 0.65, True, "Mr President, mes chers collègues, I shall be brief."),
@@ -87,6 +89,21 @@ NEAR_LANGUAGE = [
     ),
 ]
 
+
+def measured(n: int, share: float, low: float, high: float) -> dict[str, Any]:
+    return {"n": n, "hits": round(n * share), "share": share, "low": low, "high": high}
+
+
+NAMES = {
+    "name": "desk-names", "version": hexes("names", 32), "languages": ["en"], "base": "embedded",
+    "data": [{"name": "turns.jsonl", "licence": "", "attribution": "", "use": "own labels, 0123456789ab"},
+             {"name": "wnut | posts", "licence": "CC-BY-4.0", "attribution": "Derczynski et al.", "use": "train"}],
+    "figures": {"held out": {
+        "recall": {"PERSON": measured(467, 0.6767, 0.6329, 0.7175), "all": measured(613, 0.6281, 0.5891, 0.6654)},
+        "precision": {"PERSON": measured(466, 0.7124, 0.6697, 0.7517), "all": measured(651, 0.6667, 0.6296, 0.7018)},
+        "over_masked": measured(14_536, 0.0235, 0.0212, 0.0261),
+    }},
+}  # fmt: skip
 STEPS = [
     step("ingest", {
         "desk-chats": counts(41_288, quarantined=377, empty=1_204), "help-centre": counts(353),
@@ -100,15 +117,18 @@ STEPS = [
     step("redact", {
         "desk-chats": counts(39_621), "help-centre": counts(353), "admin-manual": counts(346),
         "shell-pairs": counts(10_123), "old-books": counts(73), "speeches": counts(124),
-    }, settings={"entities": "all", "style": "placeholder"}, libraries={"presidio-analyzer": "2.2.360"},
+    }, settings={"entities": "all", "style": "placeholder", "policy": "standard", "ner": "models/desk-names",
+                 "by_source": {"speeches": {"policy": "strict", "ner": None}}},
+        libraries={"presidio-analyzer": "2.2.360"}, facts={"name_models": [NAMES]},
         counted={
             "desk-chats": {"found:PERSON": 18_204, "found:USERNAME": 31_877, "found:EMAIL_ADDRESS": 2_431,
-                           "found:IP_ADDRESS": 2_977, "found:PHONE_NUMBER": 312, "found:URL": 7_911, "no-ner": 3},
+                           "found:IP_ADDRESS": 2_977, "found:PHONE_NUMBER": 312, "found:URL": 7_911, "no-ner": 3, "no-ner:de": 2,
+                           "no-ner:unknown": 1},
             "help-centre": {"found:EMAIL_ADDRESS": 12, "found:URL": 401},
             "admin-manual": {"found:PERSON": 88, "found:EMAIL_ADDRESS": 61, "found:IP_ADDRESS": 143,
                              "found:URL": 1_911},
-            "shell-pairs": {"found:IP_ADDRESS": 207, "found:URL": 96},
-            "speeches": {"found:PERSON": 4_410},
+            "shell-pairs": {"found:IP_ADDRESS": 207, "found:URL": 96, "structured-only": 10_123},
+            "speeches": {"found:PERSON": 4_410, "found:WORD": 800, "found:NUMBER": 200, "strict:words": 50_000},
         }),
     step("language", {
         "desk-chats": counts(39_621, other_language=1_018), "help-centre": counts(353), "admin-manual": counts(346),
@@ -117,13 +137,17 @@ STEPS = [
     step("quality", {
         "desk-chats": counts(38_603, low_quality=6_120, too_short=5_233), "help-centre": counts(353, too_short=4),
         "admin-manual": counts(346, low_quality=31), "old-books": counts(69, low_quality=2), "speeches": counts(118),
-    }, settings={"preset": "docs"}, near=NEAR_QUALITY),
+    }, settings={"preset": "docs"}, near=NEAR_QUALITY,
+        facts={"model": {"name": "pages.json",
+                         "fit": {"auc": 0.8812, "low": 0.84, "high": 0.92, "keep": 120, "drop": 118}}}),
     step("dedup", {
         "desk-chats": counts(27_250, near_duplicate=3_344, exact_duplicate=2_019),
         "help-centre": counts(349, near_duplicate=7), "admin-manual": counts(315, near_duplicate=22, exact_duplicate=9),
         "shell-pairs": counts(10_123, exact_duplicate=611), "old-books": counts(67, exact_duplicate=3),
         "speeches": counts(118),
-    }, settings={"similarity": 0.8}, near=NEAR_DEDUP),
+    }, settings={"similarity": 0.8}, near=NEAR_DEDUP,
+        notes={"pairs_verified": 90_412, "pairs_told_apart_by_numbers": 66, "pairs_alike_by_template": 1,
+               "near_duplicates_at": {"0.70": 5_120, "0.80": 3_373, "0.90": 1_010}, "template_ngrams": 312}),
     step("segment", {
         "desk-chats": counts(21_887, added=4_201), "help-centre": counts(342, added=611),
         "admin-manual": counts(284, added=5_012), "old-books": counts(64, added=40_120),
@@ -210,6 +234,11 @@ SAMPLES = {
         {"id": "desk-chats:b2", "source": "desk-chats",
          "text": "<USERNAME_1>: the box at <IP_1> does not answer <script>alert(1)</script> & the log says “refused”"},
         {"id": "admin-manual:c3", "source": "admin-manual", "text": "Report mistakes to <EMAIL_1>."},
+    ],
+    "hidden": [
+        {"id": "admin-manual:c3", "source": "admin-manual", "kind": "PERSON", "text": "…call <PERSON_1> before install…"},
+        {"id": "desk-chats:b2", "source": "desk-chats", "kind": "PERSON", "text": "<PERSON_1>: <b>hello</b> there"},
+        {"id": "desk-chats:b2", "source": "desk-chats", "kind": "IP_ADDRESS", "text": "…version <IP_1> of the…"},
     ],
 }  # fmt: skip
 

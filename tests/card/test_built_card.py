@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,21 @@ def test_every_config_loads_offline(built: Path, tmp_path: Path) -> None:
     exported = [file for file in manifest["eval"]["files"] if file["path"].endswith(".parquet")]
     assert sorted(held.values()) == sorted(file["rows"] for file in exported)
     assert held["eval_tasks_demo-queries"] > 0
+
+
+def test_the_card_of_a_build_names_its_name_model(built: Path) -> None:
+    """What read the chats, with which figures and from which data, reaches the card from the stage itself."""
+    card = orjson.loads((built / "card.json").read_bytes())
+    redactor = card["people"]["redactor"]
+    (model,) = redactor["models"]
+    assert model["name"] == "embedded"
+    assert len(model["measured"]) == 3
+    assert all(row["spans"] > 500 and "to" in row["recall"] for row in model["measured"])
+    assert any(row["licence"] == "CC-BY-4.0" and row["attribution"] for row in model["data"])
+    assert {row["source"] for row in redactor["sources"]} == set(card["people"]["sources"])
+    hidden = card["people"]["hidden"]
+    assert len({(row["kind"], row["source"]) for row in hidden}) > 3
+    assert all(re.search(r"<[A-Z_]+_\d+>", row["text"]) for row in hidden)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from corpusforge.card.card_json import make_card
 from corpusforge.card.facts import facts_of
 from corpusforge.card.front_matter import FrontMatter, front_matter, size_category
-from corpusforge.card.readme import cell, readme
+from corpusforge.card.markdown import cell
+from corpusforge.card.readme import readme
 from corpusforge.card.write import write_card
 
 

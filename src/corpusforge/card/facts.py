@@ -69,6 +69,7 @@ class NearSample(Fact):
     score: float | None = None
     threshold: float | None = None
     kept: bool = False
+    other: str = ""
     excerpt: str = ""
 
 
@@ -90,6 +91,78 @@ class ShardFact(Fact):
     bytes: int = 0
 
 
+class ShareFacts(Fact):
+    """A measured share, 0 to 1, of `n` cases, with its 95% interval."""
+
+    n: int = 0
+    share: float | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+
+class ModelFigures(Fact):
+    """What a name model did on a set that it never saw, by label; `all` is for all labels together."""
+
+    recall: dict[str, ShareFacts] = Field(default_factory=dict)
+    precision: dict[str, ShareFacts] = Field(default_factory=dict)
+    over_masked: ShareFacts = ShareFacts()
+
+
+class DataFacts(Fact):
+    """Data that a model was trained on."""
+
+    name: str
+    licence: str = ""
+    attribution: str = ""
+    use: str = ""
+
+
+class NameModelFacts(Fact):
+    """A model that found names in free text; `stated` are its makers' own figures, where nothing was measured here."""
+
+    name: str
+    version: str = ""
+    languages: tuple[str, ...] = ()
+    licence: str = ""
+    base: str = ""
+    data: tuple[DataFacts, ...] = ()
+    figures: dict[str, ModelFigures] = Field(default_factory=dict)
+    stated: dict[str, float] = Field(default_factory=dict)
+
+
+class FitFacts(Fact):
+    """How a fitted quality model did on labelled texts that it had not seen."""
+
+    auc: float
+    low: float
+    high: float
+    keep: int
+    drop: int
+
+
+class QualityModelFacts(Fact):
+    """A quality model; `fit` is there for one that corpusforge trained."""
+
+    name: str
+    fit: FitFacts | None = None
+
+
+class ToldFacts(Fact):
+    """What a stage tells of what decides in it."""
+
+    name_models: tuple[NameModelFacts, ...] = ()
+    model: QualityModelFacts | None = None
+
+
+class DuplicateFacts(Fact):
+    """What dedup's decision says of the pairs it compared."""
+
+    pairs_verified: int | None = None
+    pairs_alike_by_template: int = 0
+    pairs_told_apart_by_numbers: int = 0
+    near_duplicates_at: dict[str, int] = Field(default_factory=dict)
+
+
 class StepFacts(Fact):
     """What one step did."""
 
@@ -101,6 +174,8 @@ class StepFacts(Fact):
     libraries: dict[str, str] = Field(default_factory=dict)
     counts: dict[str, StepCounts] = Field(default_factory=dict)
     counted: dict[str, dict[str, int]] = Field(default_factory=dict)
+    facts: ToldFacts = ToldFacts()
+    notes: dict[str, Any] = Field(default_factory=dict)
     near: tuple[NearSample, ...] = ()
     shards: tuple[ShardFact, ...] = ()
     makes: bool | None = None
@@ -193,6 +268,15 @@ class RedactedSample(Fact):
     text: str
 
 
+class HiddenSample(Fact):
+    """A few words around something that was hidden."""
+
+    id: str
+    kind: str
+    source: str = ""
+    text: str
+
+
 class SampleFacts(Fact):
     """What a reviewer reads."""
 
@@ -200,6 +284,7 @@ class SampleFacts(Fact):
     mcq: tuple[MCQSample, ...] = ()
     reading: tuple[ReadingSample, ...] = ()
     redacted: tuple[RedactedSample, ...] = ()
+    hidden: tuple[HiddenSample, ...] = ()
 
 
 class MCQAudit(Fact):
@@ -269,7 +354,6 @@ class LookFacts(Fact):
     records: int = 0
     suspects: dict[str, SuspectFacts] = Field(default_factory=dict)
     suspect_snippets: tuple[dict[str, str], ...] = ()
-    masked_snippets: tuple[dict[str, str], ...] = ()
 
 
 class AuditFacts(Fact):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from corpusforge.card.evidence import Duplicates, QualityModel, make_duplicates, make_models
 from corpusforge.card.facts import Facts, NearSample, StepCounts
 from corpusforge.card.section import Section
 
@@ -37,10 +38,11 @@ class Stream(Section):
 
 
 class Example(Section):
-    """A redacted excerpt of a record close to a threshold."""
+    """A redacted excerpt of a record close to a threshold; `other` is the id of what it was compared with."""
 
     source: str
     id: str
+    other: str = ""
     score: float | None
     threshold: float | None
     excerpt: str
@@ -60,11 +62,16 @@ class Reason(Section):
 
 
 class Funnel(Section):
-    """The steps in order, a stream per source, and the reasons from the most to the least frequent."""
+    """The steps in order, a stream per source, and the reasons from the most to the least frequent.
+
+    `duplicates` and `models` say what dedup and a trained quality model rest on, where the build has them.
+    """
 
     steps: tuple[str, ...]
     streams: tuple[Stream, ...]
     reasons: tuple[Reason, ...]
+    duplicates: tuple[Duplicates, ...] = ()
+    models: tuple[QualityModel, ...] = ()
 
 
 def make_funnel(facts: Facts) -> Funnel:
@@ -75,6 +82,8 @@ def make_funnel(facts: Facts) -> Funnel:
         steps=losing,
         streams=tuple(stream for source in facts.sources if (stream := _stream(source.name, source.role, facts))),
         reasons=tuple(_reasons(facts)),
+        duplicates=make_duplicates(facts),
+        models=make_models(facts),
     )
 
 
@@ -125,7 +134,14 @@ def _reasons(facts: Facts) -> list[Reason]:
                 near = [sample for sample in step.near if sample.reason == reason]
                 sides = [
                     tuple(
-                        Example(source=s.source, id=s.id, score=s.score, threshold=s.threshold, excerpt=s.excerpt)
+                        Example(
+                            source=s.source,
+                            id=s.id,
+                            other=s.other,
+                            score=s.score,
+                            threshold=s.threshold,
+                            excerpt=s.excerpt,
+                        )
                         for s in sorted(near, key=_distance)
                         if s.kept is kept and s.excerpt
                     )[:EXAMPLES]

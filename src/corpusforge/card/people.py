@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from corpusforge.card.facts import Facts
 from corpusforge.card.figures import bound_sentence, sentence
+from corpusforge.card.redactor import KNOWN_COUNTS, Redactor, make_redactor
 from corpusforge.card.section import Section
 
 FOUND = "found:"
@@ -14,6 +15,15 @@ class Redacted(Section):
     """A redacted text; the original never enters a card."""
 
     id: str
+    source: str
+    text: str
+
+
+class Hidden(Section):
+    """A few words around something that was hidden; several kinds and sources, so that a reader can judge precision."""
+
+    id: str
+    kind: str
     source: str
     text: str
 
@@ -36,6 +46,8 @@ class People(Section):
     proof: str
     detail: str
     samples: tuple[Redacted, ...]
+    hidden: tuple[Hidden, ...] = ()
+    redactor: Redactor | None = None
 
 
 # What a source file calls a kind, and the redact stage's kinds that would be it; no detector looks for the last two.
@@ -59,6 +71,8 @@ def make_people(facts: Facts) -> People:
             read[source] = max(read.get(source, 0), counts.read)
         for source, counted in step.counted.items():
             for key, n in counted.items():
+                if key.startswith(KNOWN_COUNTS):
+                    continue
                 table, name = (found, key.removeprefix(FOUND)) if key.startswith(FOUND) else (other, key)
                 row = table.setdefault(name, {})
                 row[source] = row.get(source, 0) + n
@@ -78,6 +92,8 @@ def make_people(facts: Facts) -> People:
         proof=bound_sentence(gate.found or 0, gate.checked) if gate and gate.checked else "",
         detail=sentence(gate.detail) if gate else "",
         samples=tuple(Redacted(id=s.id, source=s.source, text=s.text) for s in facts.samples.redacted[:SAMPLES]),
+        hidden=tuple(Hidden(id=s.id, kind=s.kind, source=s.source, text=s.text) for s in facts.samples.hidden),
+        redactor=make_redactor(steps, tuple(order)),
     )
 
 

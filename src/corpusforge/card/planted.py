@@ -45,7 +45,7 @@ class Suspect(Section):
 
 
 class Snippet(Section):
-    """A few words of redacted text around a suspect (hidden behind its shape) or a placeholder."""
+    """A few words of redacted text around a suspect, which is hidden behind its shape."""
 
     kind: str
     source: str
@@ -63,7 +63,6 @@ class PlantedSection(Section):
     notes: tuple[str, ...]
     suspects: tuple[Suspect, ...]
     suspect_snippets: tuple[Snippet, ...]
-    masked_snippets: tuple[Snippet, ...]
 
 
 def make_planted(facts: Facts) -> PlantedSection | None:
@@ -85,7 +84,6 @@ def make_planted(facts: Facts) -> PlantedSection | None:
             for kind, one in sorted(look.suspects.items())
         ),
         suspect_snippets=tuple(_snippet(one) for one in look.suspect_snippets[:SNIPPETS]),
-        masked_snippets=tuple(_snippet(one) for one in look.masked_snippets[:SNIPPETS]),
     )
 
 

@@ -35,6 +35,10 @@ def questions(card: Card) -> list[Question]:
         text = f"I read the {near} examples of question 2; they were kept or left out as I would have done."
         asked.append(Question("dropped", text))
     asked += _samples("redacted", "redacted samples", len(card.people.samples), "name nobody")
+    if card.people.hidden:
+        # Chosen evenly over kinds, so they bound nothing either.
+        text = f"I read the {len(card.people.hidden)} places where something was hidden; it was right to hide it there."
+        asked.append(Question("hidden", text))
     made = card.synthetic
     if made is not None:
         asked += _samples("qa", "questions with their answers", len(made.pairs), "are proven by their passage")

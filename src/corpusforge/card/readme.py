@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-
 from corpusforge.card.card_json import Card
 from corpusforge.card.figures import column, count, part, plural, precise, share, size, tokens
 from corpusforge.card.front_matter import front_matter_yaml
+from corpusforge.card.markdown import cell, table
 from corpusforge.card.mixture import Blend
+from corpusforge.card.readme_evidence import evidence, hidden_lines, redactor_lines
 from corpusforge.card.rights import SourceRights
 
 
@@ -26,20 +25,6 @@ def readme(card: Card) -> str:
         _rebuild(card),
     ]
     return front_matter_yaml(card) + "\n" + "\n".join(section for section in sections if section)
-
-
-def cell(text: object) -> str:
-    """Text that cannot break out of a table or become markup."""
-    flat = " ".join(str(text).split())
-    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", flat)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: str = "") -> str:
-    """A Markdown table; `right` names the columns, by position, that are numbers: `-r` for left, right."""
-    marks = ["--:" if right[i : i + 1] == "r" else ":--" for i in range(len(head))]
-    lines = [head, marks] + [[cell(value) for value in row] for row in rows]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
 def _head(card: Card) -> str:
@@ -150,6 +135,7 @@ def _funnel(card: Card) -> str:
         + table(head, flows, "--rrrrrr")
         + "\n"
         + table(("step", "reason", "", "records of those read", "by source"), reasons, "---r-")
+        + evidence(funnel)
     )
 
 
@@ -171,9 +157,10 @@ def _people(card: Card) -> str:
         f"## 3 Is anybody in it?\n\n{count(people.total)} findings, all redacted. {proof}\n",
         table(("kind", *people.sources, "all"), rows, "-" + "r" * (len(people.sources) + 1)),
     ]
+    lines += redactor_lines(people)
     for source, kinds in people.expected_unfound.items():
         lines.append(f"Expected in {cell(source)} but never found: {', '.join(kinds)}.\n")
-    return "\n".join([*lines, *_planted(card)])
+    return "\n".join([*lines, *_planted(card), *hidden_lines(people)])
 
 
 def _planted(card: Card) -> list[str]:

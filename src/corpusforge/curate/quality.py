@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -114,6 +115,16 @@ class Quality(Stage):
     libraries: ClassVar[tuple[str, ...]] = ("spacy", "datatrove", "fasttext-numpy2-wheel")
     file_settings: ClassVar[tuple[str, ...]] = ("model",)
     Settings: ClassVar[type[StageSettings]] = QualitySettings
+
+    @classmethod
+    def facts(cls, settings: QualitySettings) -> Mapping[str, Any]:
+        """`model`, where one is named: its file's name and, of one fitted here, its cross-validated figures."""
+        if settings.model is None:
+            return {}
+        from corpusforge.curate.quality_model import loaded
+
+        figures = getattr(loaded(settings.model), "fit", None)
+        return {"model": {"name": Path(settings.model).name, "fit": figures}}
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record unchanged, or `Dropped` with the first rule, or the model, that it fails, and its threshold."""

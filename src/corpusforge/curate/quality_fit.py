@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,13 @@ def fit_quality(paths: Iterable[Path]) -> Fitted:
             raise UsageError(f"{n} texts are labelled {word}.", hint=f"At least {_LEAST} of each label are needed.")
     scores = cross_validated(labelled)
     low, high = interval(scores, labelled.labels)
-    model = _trained(labelled, np.arange(len(labelled)))
-    return Fitted(model, labelled.labels, scores, mean_auc(scores, labelled.labels), low, high, len(both))
+    area = mean_auc(scores, labelled.labels)
+    keep = int(labelled.labels.sum())
+    told = {"auc": area, "low": low, "high": high, "keep": keep, "drop": len(labelled) - keep}
+    model = replace(
+        _trained(labelled, np.arange(len(labelled))), fit={name: round(value, 4) for name, value in told.items()}
+    )
+    return Fitted(model, labelled.labels, scores, area, low, high, len(both))
 
 
 def _read(paths: Iterable[Path]) -> Iterator[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +33,7 @@ class QualityModel:
     """A logistic regression over `FIGURES` and one more column, the words' score (naive Bayes, `weigh_words`).
 
     `centre`, `spread` and `weights` have a value for each column; `places` is the weight of each bucket in 1/256 nats.
+    `fit` tells how it did on texts it had not seen: `auc` with its interval `low` to `high`, labels `keep` and `drop`.
     """
 
     centre: Floats
@@ -40,6 +41,7 @@ class QualityModel:
     weights: Floats
     bias: float
     places: NDArray[np.int16]
+    fit: Mapping[str, float] | None = None
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """For n texts n probabilities, rounded to 4 digits; the same for any batch."""
@@ -59,7 +61,7 @@ class QualityModel:
             name: [float(value) for value in row]
             for name, *row in zip(columns, self.centre, self.spread, self.weights, strict=True)
         }
-        content = {"format": FORMAT, "bias": self.bias, "columns": table, "words": raw}
+        content = {"format": FORMAT, "fit": self.fit, "bias": self.bias, "columns": table, "words": raw}
         path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
 
 
@@ -76,7 +78,7 @@ def read_model(path: Path) -> QualityModel:
         places = np.frombuffer(base64.b64decode(content["words"], validate=True), "<i2").astype(np.int16)
         if len(places) != BUCKETS or rows.shape[1] != 3:
             raise ValueError("columns")
-        return QualityModel(rows[:, 0], rows[:, 1], rows[:, 2], float(content["bias"]), places)
+        return QualityModel(rows[:, 0], rows[:, 1], rows[:, 2], float(content["bias"]), places, content.get("fit"))
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is no quality model of this version.", hint=hint) from error
 

@@ -110,6 +110,12 @@ class RedactSettings(StageSettings):
         """Whether any source is under the strict policy."""
         return "strict" in (self.policy, *(rules.policy for rules in self.by_source.values()))
 
+    @property
+    def name_models(self) -> tuple[str, ...]:
+        """The name models that any source is read by."""
+        named = {self.ner, *(rules.ner for rules in self.by_source.values() if rules.ner)}
+        return tuple(sorted(named - {NO_NER}))
+
     def of(self, source: str) -> RedactSettings:
         """The settings that hold for one source."""
         rules = self.by_source.get(source)
@@ -159,22 +165,19 @@ class Redact(Stage):
     @classmethod
     def also_identity(cls, settings: RedactSettings) -> Mapping[str, str]:
         """The pipelines: version of a package, files of a folder or of the shipped one; and the key's fingerprint."""
-        made = {}
-        for name in sorted(
-            {settings.ner, *(rules.ner for rules in settings.by_source.values() if rules.ner)} - {NO_NER}
-        ):
-            folder = embedded_folder() if name == EMBEDDED else Path(name)
-            if folder.is_dir():
-                files = sorted(path for path in folder.rglob("*") if path.is_file())
-                print_of = fingerprint([[path.relative_to(folder).as_posix(), sha256_file(path)] for path in files])
-                made["ner" if name == settings.ner else f"ner {name}"] = print_of
-            else:
-                made["ner" if name == settings.ner else f"ner {name}"] = f"{name} {library_version(name)}"
+        made = {"ner" if name == settings.ner else f"ner {name}": _version_of(name) for name in settings.name_models}
         if settings.key is not None:
             from corpusforge.curate.redaction.surrogates import fingerprint_of, read_key
 
             made["key"] = fingerprint_of(read_key(settings.key))
         return made
+
+    @classmethod
+    def facts(cls, settings: RedactSettings) -> Mapping[str, Any]:
+        """`name_models`: for each its version, languages, training data with licences, and figures on unseen text."""
+        from corpusforge.curate.redaction.ner.told import told
+
+        return {"name_models": [told(name, _version_of(name)) for name in settings.name_models]}
 
     @classmethod
     def resources(cls) -> tuple[Path, ...]:
@@ -248,6 +251,15 @@ class Redact(Stage):
         if settings.drop_above is not None and rate > settings.drop_above:
             return Dropped(outcome.record, "too-much-personal-data", rate, settings.drop_above)
         return outcome.record
+
+
+def _version_of(name: str) -> str:
+    """What a name model is: a fingerprint of the files of a folder or of the shipped one, or a package's version."""
+    folder = embedded_folder() if name == EMBEDDED else Path(name)
+    if not folder.is_dir():
+        return f"{name} {library_version(name)}"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return fingerprint([[path.relative_to(folder).as_posix(), sha256_file(path)] for path in files])
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
