@@ -110,10 +110,13 @@ class FastAnalyzer:
             results = self.boosted(text, results, artifacts)
         return without_duplicates(results)
 
-    def raw(self, text: str, artifacts: Any = None) -> list[Found]:
-        """What each recognizer reports before the context counts, recognizer after recognizer."""
+    def raw(self, text: str, artifacts: Any = None, without: frozenset[int] = frozenset()) -> list[Found]:
+        """What each recognizer reports before the context counts, recognizer after recognizer; those at the places
+        `without` are not asked.
+        """
         opened = self._gate.open(text)
-        wanted = sorted({*self._ungated, *(self._owners[place] for place in opened)}) if opened else self._ungated
+        asked = {*self._ungated, *(self._owners[place] for place in opened)} if opened else {*self._ungated}
+        wanted = sorted(asked - without)
         if not wanted:
             return []
         views = Views(text)

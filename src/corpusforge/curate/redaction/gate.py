@@ -95,9 +95,13 @@ class Possible:
         self._ascii = _alone(form, ascii_text=True)
         self._unicode = _alone(form, ascii_text=False)
 
+    def pattern(self, *, ascii_text: bool) -> Any:
+        """RE2's form for texts that are ASCII, or any; None where there is none and every text can match."""
+        return self._ascii if ascii_text else self._unicode
+
     def within(self, encoded: bytes, *, ascii_text: bool) -> bool:
         """Whether a text, given as UTF-8, can hold a match."""
-        pattern = self._ascii if ascii_text else self._unicode
+        pattern = self.pattern(ascii_text=ascii_text)
         return pattern is None or pattern.search(encoded) is not None
 
 

@@ -91,11 +91,11 @@ NAME_RULES: tuple[Rule, ...] = _CASED
 
 
 def named(window: str, folded: str, rules: Sequence[Rule], *, chat: bool) -> Iterator[Finding]:
-    """Persons that the window names, without any model; `rules` are NAME_RULES.
+    """Persons that the window names, without any model; `rules` are those of NAME_RULES that can find anything.
 
     Raises RedactionFailed when a pattern runs out of time.
     """
-    for finding in run(rules, window, folded, chat=chat, digits=0):
+    for finding in run(rules, window, folded, chat=chat, digits=0, able=True):
         if finding.detector in ("my-name-is", "called") and not chat and window[finding.start].islower():
             continue
         kept = leading_name(window, finding, known=finding.detector in _KNOWN_ONLY)

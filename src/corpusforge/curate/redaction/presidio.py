@@ -13,6 +13,7 @@ from typing import Any
 from corpusforge.curate.redaction.analyzer import FastAnalyzer, Found
 from corpusforge.curate.redaction.context import Words
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed
+from corpusforge.curate.redaction.gate import Form, Possible, utf8
 
 # The regions that Presidio tries by default; a number with a leading + is found whatever its country.
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
@@ -40,6 +41,20 @@ class Engine:
     detectors: tuple[Detector, ...]
     analyzer: FastAnalyzer
     nlp_engine: Any
+    cues: Possible
+
+    @cached_property
+    def cued(self) -> frozenset[int]:
+        """Places of the detectors that need a cue."""
+        return frozenset(place for place, detector in enumerate(self.detectors) if detector.cue is not None)
+
+    def cueless(self, window: str) -> frozenset[int]:
+        """Places of the detectors that need a cue and have none in a window."""
+        encoded = utf8(window)
+        if not self.cues.within(encoded, ascii_text=len(encoded) == len(window)):
+            return self.cued
+        cues = ((place, self.detectors[place].cue) for place in self.cued)
+        return frozenset(place for place, cue in cues if cue is not None and not cue.search(window))
 
     @property
     def recognizers(self) -> list[Any]:
@@ -133,7 +148,8 @@ def engine(regions: tuple[str, ...] = PHONE_REGIONS) -> Engine:
         enhancer=LemmaContextAwareEnhancer(),
         words=Words(nlp_engine.nlp["en"], LONGEST_WORD),
     )
-    return Engine(detectors, analyzer, nlp_engine)
+    cues = "|".join(detector.cue.pattern for detector in detectors if detector.cue is not None)
+    return Engine(detectors, analyzer, nlp_engine, Possible(Form(cues)))
 
 
 def offline_email(recognizer: Any) -> Any:
@@ -223,7 +239,7 @@ def recognised(made: Engine, window: str, min_score: float) -> list[Finding]:
     found: list[Finding] = []
     with guarded("Presidio"):
         plain: list[Found] = []
-        for result in made.analyzer.raw(window):
+        for result in made.analyzer.raw(window, without=made.cueless(window)):
             cue = made.detectors[result.recognizer].cue
             if cue is None:
                 plain.append(result)

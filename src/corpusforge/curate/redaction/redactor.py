@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from corpusforge.curate.redaction import presidio
 from corpusforge.curate.redaction.accounts import ACCOUNTS, spaced_codes
@@ -24,6 +25,7 @@ from corpusforge.curate.redaction.proper_nouns import known_name, proper_nouns, 
 from corpusforge.curate.redaction.reserved import harmless
 from corpusforge.curate.redaction.rules import Rule, matches, run, watch
 from corpusforge.curate.redaction.secrets import PRIVATE_KEY, SECRETS
+from corpusforge.curate.redaction.sheets import Able, able_rules
 from corpusforge.curate.redaction.strict import unknown
 from corpusforge.curate.redaction.surrogates import Surrogates
 from corpusforge.curate.redaction.tagged import Tagger, tagged
@@ -32,11 +34,17 @@ from corpusforge.curate.redaction.units import Unit
 from corpusforge.curate.redaction.windows import windows
 from corpusforge.record import Record
 
-# Windows whose findings are remembered: chats repeat greetings, bot replies and signatures word for word.
-CACHED_WINDOWS = 8192
+# Windows whose findings are remembered from records before: chats repeat greetings, bot replies and signatures.
+CACHED_WINDOWS = 1 << 15
 _DIGIT = re.compile(r"\d")
-# The rules of ours that need no whole record.
+# The rules of ours that need no whole record; those of names are judged in their own way.
 _RULES = (*SECRETS, *ACCOUNTS, *CONTACTS, *AGES, *DATES, *DESCRIPTIONS)
+_ALL_RULES = (*_RULES, *NAME_RULES)
+_OF_NAMES = frozenset(rule.name for rule in NAME_RULES)
+# Whether rules for names count, and those for what only describes a person.
+Scope = tuple[bool, bool]
+# A window that will be searched, and whether the name model will be asked about it.
+Ahead = tuple[tuple[Scope, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,7 @@ class Redactor:
         self._allow = tuple(sorted({value.casefold() for value in allow if value}))
         self._tagger = None if ner == NO_NER else Tagger(pipeline(ner))
         self._seen: dict[tuple[str, Policy], tuple[Finding, ...]] = {}
+        self._able: dict[tuple[Scope, str], Able] = {}
 
     def redact(self, record: Record, policy: Policy) -> Outcome:
         """The record with placeholders in its text, messages, speakers, title and meta, and their spans.
@@ -110,27 +119,39 @@ class Redactor:
         return outcome
 
     def redact_all(self, records: Sequence[tuple[Record, Policy]]) -> list[Outcome | Exception]:
-        """Each record as `redact` gives it, or what that raises; the name model reads the texts of all together."""
+        """Each record as `redact` gives it, or what that raises.
+
+        The name model reads the texts of all together, and together they are searched for what rules can be about.
+        """
         outcomes: list[Outcome | Exception] = [RedactionFailed("not finished")] * len(records)
+        if len(self._seen) >= CACHED_WINDOWS:
+            self._seen.clear()
         running = [(place, self._redacting(record, policy)) for place, (record, policy) in enumerate(records)]
         while running:
-            unread: dict[str, None] = {}
+            unread: dict[tuple[Scope, str], bool] = {}
             still = []
             for place, steps in running:
                 try:
-                    unread.update(dict.fromkeys(next(steps)))
+                    for key, tagged_too in next(steps):
+                        unread[key] = tagged_too or unread.get(key, False)
                     still.append((place, steps))
                 except StopIteration as stop:
                     outcomes[place] = stop.value
                 except Exception as error:
                     outcomes[place] = error
-            if unread and self._tagger is not None:
-                self._tagger.read(list(unread))
+            self._able = {}
+            for scope in dict.fromkeys(scope for scope, _ in unread):
+                able = able_rules([window for own, window in unread if own == scope], _rules(scope))
+                self._able.update(((scope, window), those) for window, those in able.items())
+            if self._tagger is not None and (names := [window for (_, window), asked in unread.items() if asked]):
+                self._tagger.read(list(dict.fromkeys(names)))
             running = still
         return outcomes
 
-    def _redacting(self, record: Record, policy: Policy) -> Generator[list[str], None, Outcome]:
-        """Redacts a record pass by pass; before each, yields the windows that the name model will be asked about."""
+    def _redacting(self, record: Record, policy: Policy) -> Generator[list[Ahead], None, Outcome]:
+        """Redacts a record pass by pass; before each, yields the windows to be searched, and whether the name model
+        will be asked about them.
+        """
         ledger = Ledger()
         layout = Layout(record, names=policy.names)
         ledger.reserve(unit.originals() for unit in layout.units)
@@ -151,9 +172,10 @@ class Redactor:
                 if kind == "PERSON" and len(value.split()) > 1:
                     # Only as it stands: `Debian Project` must not make a name of `Debian`.
                     people.add_phrase(value)
+        of_fields = replace(policy, prose=False)
         open_units = layout.texts
         while open_units:
-            yield self._unread(layout, open_units, ledger, policy)
+            yield list(self._unread(layout, open_units, ledger, policy))
             watch("\n".join([unit.text(ledger) for unit in open_units]))
             changed: list[Unit] = []
             size, fresh = people.size, False
@@ -164,7 +186,7 @@ class Redactor:
                     layout.question(unit, ledger) if len(text) <= LONGEST_ANSWER else None,
                     people,
                     known,
-                    policy if layout.is_part(unit) else replace(policy, prose=False),
+                    policy if layout.is_part(unit) else of_fields,
                     unit.held(ledger),
                 )
                 taken = unit.hide(findings, ledger)
@@ -189,12 +211,19 @@ class Redactor:
         _checked(made, placeholders=self._surrogates is None)
         return Outcome(made, dict(found), tuple(tuple(part.findings()) for part in layout.parts))
 
-    def _unread(self, layout: Layout, units: Iterable[Unit], ledger: Ledger, policy: Policy) -> list[str]:
-        if self._tagger is None or not (policy.names and policy.ner) or "PERSON" not in self._wanted:
-            return []
-        texts = [unit.text(ledger) for unit in units if layout.is_part(unit)]
-        found = [text[start:end] for text in texts for start, end in windows(text)]
-        return [window for window in found if not self._tagger.knows(window) and (window, policy) not in self._seen]
+    def _unread(self, layout: Layout, units: Iterable[Unit], ledger: Ledger, policy: Policy) -> Iterator[Ahead]:
+        of_fields = replace(policy, prose=False)
+        scope = _scope(policy)
+        asked = self._tagger is not None and policy.names and policy.ner and "PERSON" in self._wanted
+        for unit in units:
+            text = unit.text(ledger)
+            whole = layout.is_part(unit)
+            own = policy if whole else of_fields
+            for start, end in windows(text):
+                window = text[start:end]
+                if (window, own) not in self._seen:
+                    read = asked and whole and self._tagger is not None and not self._tagger.knows(window)
+                    yield (scope, window), read
 
     def _people(self, record: Record, layout: Layout, policy: Policy) -> People:
         people = People()
@@ -238,25 +267,28 @@ class Redactor:
         found = self._seen.get((window, policy))
         if found is None:
             found = self._window_findings(window, policy)
-            if len(self._seen) >= CACHED_WINDOWS:
-                self._seen.clear()
             self._seen[window, policy] = found
         return found
 
     def _window_findings(self, window: str, policy: Policy) -> tuple[Finding, ...]:
         folded = window.casefold()
         digits = len(_DIGIT.findall(window))
+        scope = _scope(policy)
+        able = self._able.get((scope, window))
+        if able is None:
+            able = able_rules([window], _rules(scope))[window]
         found = presidio.recognised(self.engine, window, self._min_score)
-        found += run(_RULES, window, folded, chat=policy.chat, digits=digits)
+        ours = [rule for rule in able if rule.name not in _OF_NAMES]
+        found += run(ours, window, folded, chat=policy.chat, digits=digits, able=True)
         if policy.names:
-            found += telephones(window, folded, chat=policy.chat or policy.describing)
+            found += telephones(window, folded, digits=digits, chat=policy.chat or policy.describing)
         if not policy.names:
             found = [f for f in found if f.kind in STRUCTURED]
         found = [f for f in found if not harmless(window, f, chat=policy.chat, keep_reserved=policy.keep_reserved)]
         for rule in self._custom:
             found += matches(rule, window)
         if policy.names and "PERSON" in self._wanted:
-            found += named(window, folded, NAME_RULES, chat=policy.chat)
+            found += named(window, folded, [rule for rule in able if rule.name in _OF_NAMES], chat=policy.chat)
             found += proper_nouns(window, technical=not policy.describing)
             if policy.describing and policy.prose:
                 found += small_names(window, chat=policy.chat)
@@ -288,6 +320,18 @@ class Redactor:
                     spans.append((at, end))
                 at = folded.find(value, end)
         return spans
+
+
+def _scope(policy: Policy) -> Scope:
+    return policy.names, policy.names and policy.describing
+
+
+@cache
+def _rules(scope: Scope) -> tuple[Rule, ...]:
+    """The rules whose findings count."""
+    names, describing = scope
+    told = [rule for rule in _ALL_RULES if names or rule.kind in STRUCTURED]
+    return tuple(rule for rule in told if describing or rule.kind not in DESCRIBING)
 
 
 def _within(finding: Finding, others: Sequence[Finding]) -> bool:

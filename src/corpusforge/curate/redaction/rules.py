@@ -24,7 +24,9 @@ class Rule:
     """`pattern` (regex syntax; group `v` is the value, else the whole match) reports `kind` with `score`.
 
     `needs`: the case-folded window must hold one of these; `digits`: that many digits. `check(text, start, end)`
-    refuses false alarms. `cased`: letter case matters. `chat_only`: only in conversations.
+    refuses false alarms. `cased`: letter case matters. `chat_only`: only in conversations. `gate`: a simpler pattern
+    that stands in every match, where the pattern itself would make too large an automaton. `longest`: characters of
+    the longest window that can match, 0 for any.
     """
 
     kind: str
@@ -36,6 +38,8 @@ class Rule:
     check: Check | None = None
     cased: bool = False
     chat_only: bool = False
+    gate: str = ""
+    longest: int = 0
 
 
 class _Watch:
@@ -84,7 +88,7 @@ def watch(whole: str) -> None:
 class Compiled:
     """A pattern of the `regex` module that looks for matches only in texts that can hold one."""
 
-    __slots__ = ("_finditer", "fullmatch", "groupindex", "key", "match", "pattern", "possible", "search")
+    __slots__ = ("everywhere", "fullmatch", "groupindex", "key", "match", "pattern", "possible", "search")
 
     def __init__(self, pattern: str, cased: bool) -> None:
         import regex  # type: ignore[import-untyped]
@@ -93,13 +97,13 @@ class Compiled:
         self.pattern = pattern
         self.key = f"{cased}{pattern}"
         self.possible = Possible(Form(pattern, ignorecase=not cased))
-        self._finditer = made.finditer
+        self.everywhere = made.finditer
         self.match, self.search, self.fullmatch = made.match, made.search, made.fullmatch
         self.groupindex = made.groupindex
 
     def finditer(self, text: str, *, timeout: float) -> Iterable[Any]:
         """As in `regex`. Raises TimeoutError."""
-        return self._finditer(text, timeout=timeout) if _WATCH.possible(self, text) else ()
+        return self.everywhere(text, timeout=timeout) if _WATCH.possible(self, text) else ()
 
 
 @cache
@@ -108,26 +112,36 @@ def compiled(pattern: str, cased: bool = False) -> Compiled:
     return Compiled(pattern, cased)
 
 
-def run(rules: Iterable[Rule], text: str, folded: str, *, chat: bool, digits: int) -> Iterator[Finding]:
-    """What the rules find in a window; `folded` is the case-folded window, `digits` how many it holds.
+def gate_of(rule: Rule) -> Compiled:
+    """The form that must be in a window for the rule to find anything there."""
+    return compiled(rule.gate) if rule.gate else compiled(rule.pattern, rule.cased)
+
+
+def run(
+    rules: Iterable[Rule], text: str, folded: str, *, chat: bool, digits: int, able: bool = False
+) -> Iterator[Finding]:
+    """What the rules find in a window; `folded` is the case-folded window, `digits` how many it holds, `able`: the
+    rules' forms were looked for already.
 
     Raises RedactionFailed when a pattern runs out of time.
     """
     for rule in rules:
         if rule.digits > digits or (rule.chat_only and not chat):
             continue
-        if not _WATCH.in_whole(compiled(rule.pattern, rule.cased), text):
+        if not able and not _WATCH.in_whole(gate_of(rule), text):
             continue
         if not rule.needs or any(cue in folded for cue in rule.needs):
-            yield from matches(rule, text)
+            yield from matches(rule, text, able=able)
 
 
-def matches(rule: Rule, text: str) -> Iterator[Finding]:
-    """What one rule finds in a text. Raises RedactionFailed when it runs out of time."""
+def matches(rule: Rule, text: str, *, able: bool = False) -> Iterator[Finding]:
+    """What one rule finds in a text; `able` as for `run`. Raises RedactionFailed when it runs out of time."""
     pattern = compiled(rule.pattern, rule.cased)
+    if not able and not _WATCH.possible(gate_of(rule), text):
+        return
     group = "v" if "v" in pattern.groupindex else 0
     try:
-        for match in pattern.finditer(text, timeout=TIMEOUT):
+        for match in pattern.everywhere(text, timeout=TIMEOUT):
             start, end = match.span(group)
             if start < end and (rule.check is None or rule.check(text, start, end)):
                 yield Finding(rule.kind, start, end, rule.name, rule.score)

@@ -187,8 +187,11 @@ class _Rewriting:
             raise Unsupported("property")
         self._at += match.end()
         name = match[2] or match[0]
-        letters = sign == "p" and not match[1] and name in ("L", "Lu", "Ll", "Lt", "Lo", "Lm")
-        return f"A-Za-z{_BEYOND}" if letters else _EVERYTHING
+        if sign == "P" or match[1]:
+            return _EVERYTHING
+        if name in ("M", "Mn", "Mc", "Me"):
+            return _BEYOND
+        return f"A-Za-z{_BEYOND}" if name in ("L", "Lu", "Ll", "Lt", "Lo", "Lm") else _EVERYTHING
 
     def _class(self) -> None:
         negated = self._peek() == "^"

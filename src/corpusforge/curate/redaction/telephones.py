@@ -33,15 +33,17 @@ _GROUPED = re.compile(
     r"\(\d{1,5}\)[ ./-]?\d{3,}.*|\d{2,5}[ .-]\d{2,4}(?:[ .-]\d{2,4}){1,4}|\d{3}[ -]\d{4}|0\d{1,4}[ /-]\d{5,8}"
     r"|\d{4}[ ]\d{4}"
 )
+_FEWEST = 6
 _SPOKEN_DIGIT = r"(?:(?:double|triple)[ ]+)?(?:zero|oh|o|one|two|three|four|five|six|seven|eight|nine|\d)"
 _SPOKEN = r"\b(?P<v>" + _SPOKEN_DIGIT + r"(?:[ ,-]+" + _SPOKEN_DIGIT + r"){6,18})\b"
 _SPOKEN_WORDS = ("zero", "three", "seven", "eight", "nine", "five", "two")
 
 
-def telephones(text: str, folded: str, *, chat: bool) -> Iterator[Finding]:
+def telephones(text: str, folded: str, *, digits: int, chat: bool) -> Iterator[Finding]:
     """Telephone numbers of a window: with a +, with a word such as `mobile` beside them, or digits spelled as words.
 
-    `chat`: a number grouped as telephone numbers are counts too. Raises RedactionFailed on a time-out.
+    `digits`: how many the window holds. `chat`: a number grouped as telephone numbers are counts too. Raises
+    RedactionFailed on a time-out.
     """
     try:
         if "+" in text:
@@ -49,10 +51,10 @@ def telephones(text: str, folded: str, *, chat: bool) -> Iterator[Finding]:
                 if 7 <= _size(match["v"]) <= 15 + 6 * ("x" in match["v"]):
                     start, end = match.span("v")
                     yield Finding("PHONE_NUMBER", start, end, "phone-plus", 0.7)
-        for match in compiled(_SHAPE).finditer(text, timeout=TIMEOUT):
+        for match in compiled(_SHAPE).finditer(text, timeout=TIMEOUT) if digits >= _FEWEST else ():
             value = match["v"]
             size = _size(re.split(r"[ ]?(?:x|ext)", value)[0])
-            if not 6 <= size <= 15 or _NO_PHONE.fullmatch(value):
+            if not _FEWEST <= size <= 15 or _NO_PHONE.fullmatch(value):
                 continue
             start, end = match.span("v")
             if _BEFORE.search(text, max(0, start - 48), start) or _AFTER.match(text, end):
