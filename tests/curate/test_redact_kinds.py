@@ -72,3 +72,69 @@ def test_codes_as_people_type_them_in_chats(turn: str) -> None:
 def test_docs_keep_towns_dates_and_products() -> None:
     text = "Released on 4 March 2019 in Helsinki by Roadify Transit for Paraguayan users."
     assert redacted(record(text, kind="doc"), ner="none").text == text
+
+
+# Invented, with right check digits, except those that a cue tells.
+IDENTITIES = [
+    "53.09.17-848.12", "111.099.349-80", "756.8148.9383.17", "510107195503223859", "94826686D", "X4968032D",
+    "1 80 06 38 386 503 89", "920412-2718096", "GAMP981023MJCJPS04", "S9455707J", "210781 33012", "682-376-258 31",
+    "8905114457080", "61 029 743 504",
+]  # fmt: skip
+WRONG = [
+    "53.09.17-848.13", "111.099.349-81", "756.8148.9383.18", "510107195503223850", "94826686E", "X4968032E",
+    "1 80 06 38 386 503 88", "GAMP981023MJCJPS05", "S9455707A", "682-376-258 32",
+]  # fmt: skip
+NAMED = [
+    ("SECRET", "Passwort: ", "Hu7TfGZ#ha7G"),
+    ("SECRET", "| mot de passe | ", "Quilock1972!"),
+    ("SECRET", "<tr><td>contraseña</td><td>", "6cBDsxQ!nF11"),
+    ("SECRET", "Bestätigungscode ", "61356071"),
+    ("USERNAME", '{"Benutzername":"', "melvock_58"),
+    ("USERNAME", "nom d'utilisateur=", "haskebyQuilock"),
+    ("ORDER_ID", "Anote por favor número de pedido ", "961-7515318-8184211"),
+    ("ORDER_ID", "order number: #", "68359593"),
+    ("CUSTOMER_ID", "Bei mir steht Kundennummer ", "B23-964363"),
+    ("TICKET_ID", "Ticketnummer (", "INC66742657"),
+    ("ACCOUNT_NUMBER", "número de cuenta: ", "17416717774"),
+    ("NATIONAL_ID", "Personalausweisnummer = ", "PJZ792FV81"),
+    ("NATIONAL_ID", "henkilötunnus ", "280758307K"),
+    ("DATE_OF_BIRTH", "fecha de nacimiento ", "16 de marzo de 1971"),
+    ("PHONE_NUMBER", "número_de_teléfono = ", "612 75 52 53"),
+    ("PHONE_NUMBER", "電話番号は", "090-4753-3976"),
+    ("IBAN_CODE", "iban ", "de89-3704-0044-0532-0130-00"),
+    ("CRYPTO", "", "0x72c5f50ffb4084688116fd8283b38ab89dbf1449"),
+    ("URL", "", "https://hooks.dolmard.com/services/WjnFaeWTkDFqHkUzr8LcVxSb6a0A"),
+    ("EMAIL_ADDRESS", "メールアドレスは", "melvano69@vintira.museum"),
+    ("EMAIL_ADDRESS", "", "anna&#46;quill&#64;vintira&#46;museum"),
+    ("IP_ADDRESS", "IP-Adresse=", "93.94.177.139"),
+]
+NOT_PERSONAL = [
+    "apt-get install foo=93.94.177.139",
+    "Set the user name to your_name and the password to Password.",
+    "See https://wiki.dolmard.com/InstallingTheServerOnUbuntu2004AndLater for the order in which packages load.",
+    "Use case 12: the ticket is closed. The account is locked after 3 attempts; order by 2020.",
+]
+
+
+@pytest.mark.parametrize("value", IDENTITIES)
+def test_national_numbers_go_by_their_check_digits(value: str) -> None:
+    """Nothing around them tells what they are."""
+    made = redacted(record(f"Then {value} was on the form", kind="doc"), ner="none")
+    assert made.text == "Then <NATIONAL_ID_1> was on the form"
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_numbers_whose_check_digits_are_wrong_are_no_national_numbers(value: str) -> None:
+    assert "NATIONAL_ID" not in redacted(record(f"Then {value} was on the form", kind="doc"), ner="none").text
+
+
+@pytest.mark.parametrize(("kind", "cue", "value"), NAMED)
+def test_values_go_by_their_names_in_many_languages(kind: str, cue: str, value: str) -> None:
+    made = redacted(record(f"{cue}{value} ok", kind="article"), ner="none")
+    assert value not in made.text
+    assert kind in [span.kind for span in made.spans]
+
+
+@pytest.mark.parametrize("text", NOT_PERSONAL)
+def test_manuals_words_beside_such_names_stay(text: str) -> None:
+    assert redacted(record(text, kind="doc"), ner="none").text == text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from corpusforge.curate.redaction.cued import CUED
 from corpusforge.curate.redaction.findings import Finding
 from corpusforge.curate.redaction.identities import IDENTITIES, luhn
 from corpusforge.curate.redaction.rules import Rule
@@ -46,7 +47,7 @@ def _card_length(text: str, start: int, end: int) -> bool:
 
 def _iban(text: str, start: int, end: int) -> bool:
     """Whether the check digits of an account number hold (ISO 13616: mod 97), in capitals or not."""
-    value = "".join(text[start:end].split()).upper()
+    value = "".join(text[start:end].replace("-", " ").split()).upper()
     return value.isascii() and int("".join(str(int(c, 36)) for c in value[4:] + value[:4])) % 97 == 1
 
 
@@ -116,6 +117,18 @@ def _bare_number(text: str, start: int, end: int) -> bool:
     return len(digits) >= 3 and not plain_count and not digits.endswith("00")
 
 
+# Lengths of account numbers by country (SWIFT's IBAN registry), grouped by length.
+_IBAN_LENGTHS = {
+    15: "no", 16: "be", 18: "dk fi fo gl nl sd", 19: "mk si", 20: "at ba ee kz lt lu xk", 21: "ch hr li lv",
+    22: "bg bh cr de gb ge ie me rs va", 23: "ae gi il iq om tl", 24: "ad cz es md pk ro sa se sk tn vg",
+    25: "ly pt st", 26: "is tr", 27: "by fr gr it mc mr sm", 28: "al az cy do gt hu lb ni pl sv", 29: "br eg ps qa ua",
+    30: "jo kw mu", 31: "mt sc", 32: "lc", 33: "ru",
+}  # fmt: skip
+_IBANS = "|".join(
+    rf"(?:{countries.replace(' ', '|')})\d{{2}}(?:[ -]?[a-z0-9]){{{length - 4}}}"
+    for length, countries in _IBAN_LENGTHS.items()
+)
+
 _IS = (
     r"(?:[ ]*(?:number|no\b\.?|num\b|id\b|code|reference|ref\b|\#))*(?:[ ](?:is|was|ending"
     r"(?:[ ]in)?))*[ ]*[:=\#]*[ ]*\(?"
@@ -144,6 +157,7 @@ ACCOUNTS: tuple[Rule, ...] = (
          r"(?P<v>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{4})(?![\w-])", 0.8,
          ("ssn", "ss#", "social", "sin"), digits=4),
     *IDENTITIES,
+    *CUED,
     _cue("ORDER_ID", "order-cue", r"order|purchase|booking|reservation|confirmation|itinerary|pnr|tracking"
          r"|invoice|shipment|parcel|transaction",
          ("order", "purchase", "booking", "reservation", "confirmation", "itinerary", "pnr", "tracking", "invoice",
@@ -154,9 +168,7 @@ ACCOUNTS: tuple[Rule, ...] = (
          ("booking", "reservation", "confirmation", "itinerary", "pnr", "locator"), digits=1, cased=True),
     # Its checksum is in its capitals, which most writers drop (ERC-55).
     Rule("CRYPTO", "ethereum", r"(?<![A-Za-z0-9])0x[0-9a-f]{40}(?![A-Za-z0-9])", 0.9, ("0x",), digits=4),
-    Rule("IBAN_CODE", "iban-lower-case", r"(?<![\w.-])[a-z]{2}\d{2}(?:[a-z0-9]{11,30}"
-         r"|(?:[ ][a-z0-9]{4}){2,7}(?:[ ][a-z0-9]{1,3})?)(?!\w)", 1.0, digits=8,
-         check=_iban),
+    Rule("IBAN_CODE", "iban", r"(?<![A-Za-z0-9])(?:" + _IBANS + r")(?![A-Za-z0-9])", 1.0, digits=8, check=_iban),
     _cue("CUSTOMER_ID", "customer-cue", r"(?:customer|client|member(?:ship)?|patient|employee|student|subscriber"
          r"|loyalty|frequent flyer|policy|claim)(?:[ ]?id)?",
          ("customer", "client", "member", "patient", "employee", "student", "subscriber", "loyalty", "flyer",

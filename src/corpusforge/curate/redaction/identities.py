@@ -133,9 +133,11 @@ def _valid(check: Callable[[str], bool]) -> Callable[[str, int, int], bool]:
 
 
 def _told(text: str, start: int, end: int) -> bool:
-    """Whether what stands beside the name of a number reads as one: five digits, or three among eight characters."""
+    """Whether what stands beside the name of a number reads as one: five digits, or fewer in a code of capitals."""
     value = _plain(text, start, end)
     digits = sum(c.isdecimal() for c in value)
+    if value == text[start:end] and 8 <= len(value) <= 16 and digits >= 2:
+        return True
     return len(value) <= 20 and (digits >= 5 or (digits >= 3 and len(value) >= 8))
 
 
@@ -187,6 +189,6 @@ IDENTITIES: tuple[Rule, ...] = (
     _form("de-tax", r"[1-9]\d[ ]?\d{3}[ ]?\d{3}[ ]?\d{3}", _de_tax, 11),
     _form("fi-hetu", r"[0-3]\d[01]\d{3}[-+A-F]?\d{3}[0-9A-FHJ-NPR-Y]", _fi_hetu, 9),
     Rule("NATIONAL_ID", "national-id-name", r"(?<![\p{L}\d])(?:" + _NAMES + r")" + LINK + r"(?P<v>" + _VALUE
-         + r")(?![A-Za-z0-9_@]|[.-]\d)", 0.7, digits=3, check=_told),
-    Rule("NATIONAL_ID", "national-id-asked", REVERSED.format(value=_VALUE, names=_NAMES), 0.7, digits=3, check=_told),
+         + r")(?![A-Za-z0-9_@]|[.-]\d)", 0.7, digits=2, check=_told),
+    Rule("NATIONAL_ID", "national-id-asked", REVERSED.format(value=_VALUE, names=_NAMES), 0.7, digits=2, check=_told),
 )  # fmt: skip

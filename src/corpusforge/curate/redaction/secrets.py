@@ -60,7 +60,7 @@ def _random(part: str) -> bool:
         return False
     classes = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in longest]
     changes = sum(a != b for a, b in itertools.pairwise(classes))
-    return len(set(classes)) == 3 and changes * 3 >= len(longest)
+    return len(set(classes)) == 3 and changes * 5 >= 2 * len(longest)
 
 
 _EDGE = r"(?<![A-Za-z0-9_])"
