@@ -9,7 +9,7 @@ from typing import Any
 
 from corpusforge.recipe import Gates
 from corpusforge.record import SYNTHETIC
-from corpusforge.residue import residue
+from corpusforge.residue import residue, upper_bound
 from corpusforge.shards import Shard, read_records, read_table
 
 
@@ -123,5 +123,7 @@ def _canary_leak(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
     if tested == 0:
         return _result("canary_leak", allowed, None, False, "no planted value reached the end of the pipeline")
     share = leaked / tested
-    detail = f"{leaked} of {tested} planted structured values were found again; {gated['not_tested']} were not tested"
+    # None of four proves little; the bound says how little.
+    proven = f"{leaked} of {tested} planted structured values were found again (95%: at most"
+    detail = f"{proven} {100 * upper_bound(leaked, tested):.1f}%); {gated['not_tested']} were not tested"
     return _result("canary_leak", allowed, round(share, 6), share <= allowed, detail, checked=tested, found=leaked)

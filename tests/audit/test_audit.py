@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,10 @@ def test_the_card_and_the_gate_say_what_came_of_it(whole: dict[str, Any]) -> Non
     gate = next(gate for gate in whole["gates"] if gate["name"] == "canary_leak")
     assert gate["passed"]
     assert gate["found"] == whole["audit"]["gated"]["leaked"]
+    assert gate["checked"] < 60, "so few cannot prove 1%"
+    bound = float(re.search(r"at most ([\d.]+)%", gate["detail"])[1])  # type: ignore[index]
+    assert bound >= 100 * gate["observed"]
+    assert bound > 3
     page = (whole["folder"] / "card.html").read_text()
     assert "Leak audit" in page
     assert "Leak audit" in (whole["folder"] / "README.md").read_text()
