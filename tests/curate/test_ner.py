@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpusforge.curate.redact import Redact
 from corpusforge.curate.redaction import ner
-from corpusforge.curate.redaction.ner.component import FACTORY, NameTagger
+from corpusforge.curate.redaction.ner.component import FACTORY, NameTagger, reader
 from corpusforge.curate.redaction.ner.labels import LABELS
 from corpusforge.curate.redaction.ner.network import LIMIT, Network, Weights
 from corpusforge.curate.redaction.ner.words import features, offsets, shape, tokens
@@ -255,3 +255,14 @@ def test_other_weights_are_another_stage(tmp_path: Path) -> None:
     (folder / FACTORY / "tagger.json").write_text('{"labels": ["O"], "caution": 1}')
     assert len({str(x) for x in (shipped, one, Redact.also_identity(Redact.Settings(ner=str(folder))))}) == 3
     assert Redact.also_identity(Redact.Settings(ner="none")) == {}
+
+
+@settings(deadline=None)  # the first example loads the model
+@given(st.lists(st.text(st.sampled_from("ab Zé1.,-\n\t'’@中"), max_size=60), max_size=8))
+def test_texts_read_without_docs_have_the_entities_of_docs(made: list[str]) -> None:
+    """The stage would hide other characters than the pipeline that a user tries by hand."""
+    nlp = ner.pipeline()
+    texts = [*made, "", "my name is  Ravi   Kumar\n\n7 Elm Street,  Springfield ", "i am ana, from Porto"]
+    docs = [[(e.label_, e.start_char, e.end_char) for e in doc.ents] for doc in nlp.pipe(texts)]
+    assert reader(nlp)(texts) == docs
+    assert any(docs)

@@ -36,7 +36,9 @@ class Tagger:
     """A spaCy pipeline that reads many windows together and remembers the last of them."""
 
     def __init__(self, nlp: Any) -> None:
-        self._nlp = nlp
+        from corpusforge.curate.redaction.ner.component import reader
+
+        self._ask = reader(nlp)
         self._read: dict[str, tuple[Entity, ...]] = {}
 
     def knows(self, window: str) -> bool:
@@ -52,24 +54,23 @@ class Tagger:
         try:
             with guarded(NER):
                 for start in range(0, len(ordered), _MOST_REMEMBERED):
-                    part = ordered[start : start + _MOST_REMEMBERED]
-                    pieces = [(window, at) for window in part for at in range(0, len(window), _LONGEST)]
-                    docs = self._nlp.pipe([window[at : at + _LONGEST] for window, at in pieces], batch_size=256)
-                    found: dict[str, list[Entity]] = {window: [] for window in part}
-                    for (window, at), doc in zip(pieces, docs, strict=True):
-                        found[window] += [Entity(e.label_, at + e.start_char, at + e.end_char) for e in doc.ents]
-                    self._read.update((window, tuple(entities)) for window, entities in found.items())
+                    self._read.update(self._entities(ordered[start : start + _MOST_REMEMBERED]))
         except RedactionFailed:
             return
+
+    def _entities(self, windows: Sequence[str]) -> dict[str, tuple[Entity, ...]]:
+        pieces = [(window, at) for window in windows for at in range(0, len(window), _LONGEST)]
+        found: dict[str, tuple[Entity, ...]] = dict.fromkeys(windows, ())
+        read = self._ask([window[at : at + _LONGEST] for window, at in pieces])
+        for (window, at), entities in zip(pieces, read, strict=True):
+            found[window] += tuple(Entity(label, at + start, at + end) for label, start, end in entities)
+        return found
 
     def entities(self, window: str) -> tuple[Entity, ...]:
         """The entities of a window. Raises RedactionFailed where the pipeline cannot read it."""
         if window not in self._read:
             with guarded(NER):
-                docs = [(at, self._nlp(window[at : at + _LONGEST])) for at in range(0, len(window), _LONGEST)]
-                self._read[window] = tuple(
-                    Entity(e.label_, at + e.start_char, at + e.end_char) for at, doc in docs for e in doc.ents
-                )
+                self._read.update(self._entities([window]))
         return self._read[window]
 
 
@@ -121,7 +122,9 @@ def _says(value: str, name: str, *, chat: bool) -> bool:
         return digits > 0
     if name in ("EMAIL_ADDRESS", "SECRET"):
         return chat
-    return chat and digits > 2 and not _quantity(value)
+    # `250` answers how much as often as for whom; the last four digits of a number are four.
+    least = 4 if name == "US_SSN" else 3
+    return chat and digits >= least and not _quantity(value)
 
 
 def _quantity(value: str) -> bool:
