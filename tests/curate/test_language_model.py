@@ -13,7 +13,8 @@ from lxml import etree
 
 from corpusforge.curate import language_model
 from corpusforge.curate.language_model import WordModel, word_model
-from corpusforge.curate.language_text import primary, prose, word_key, words
+from corpusforge.curate.language_text import letters, primary, prose, word_key, words
+from corpusforge.curate.language_words import HEAD, PlainWords
 
 SENTENCES = {
     "en": "Please restart the computer before you install the update.",
@@ -121,3 +122,16 @@ def test_paragraphs_of_twenty_languages(model: WordModel) -> None:
     right = sum(found == truth for found, (_, truth) in zip(named, rows, strict=True))
     assert len(rows) > 2000
     assert right / len(rows) >= 0.99
+
+
+@given(st.lists(st.lists(st.sampled_from([*"aZ.-'_@/<7(,!\x01", "www.", "word", "x" * 19]), max_size=6).map("".join)))
+def test_words_together_have_the_keys_of_each_alone(made: list[str]) -> None:
+    """A batch that hears other letters than a word alone names another language with the batch's size."""
+    words = list(dict.fromkeys(filter(None, made)))
+    plain = PlainWords(words)
+    assert set(plain.silent) == {word for word in words if not word_key(word)}
+    keys = [word_key(word) for word in plain.told]
+    assert sorted(plain.told + plain.silent) == sorted(words)
+    assert plain.letters.tolist() == list(map(letters, keys))
+    heads = [bytes(row[:size]).decode() for row, size in zip(plain.bounded, plain.sizes.tolist(), strict=True)]
+    assert heads == [f" {key[:HEAD]} " for key in keys]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,14 @@ Hashes = NDArray[np.uint64]
 KNOWN, ALPHABETIC, WORDY, NO_PUNCTUATION, END = 1, 2, 4, 8, 16
 """What characters are: looked up, letters, outside datatrove's punctuation, outside Unicode's, ends of sentences."""
 _OPENS, _CLOSES, _LETTER, _DIGIT, _INFIX = 32, 64, 128, 256, 512
-_STOPPED, _UPPER, _ANCHOR, _ODD, _FOREIGN = 1024, 2048, 4096, 8192, 16384
+_STOPPED, _UPPER, _ANCHOR, _ODD = 1024, 2048, 4096, 8192
 _EVERY_CHARACTER = 0x110000
+_ASCII = 127
 _MOST_MARKS = 4
+_WORD = re.compile("[A-Za-z]{2,}")
 _INFIXES = "-~:<>=/,\u2013\u2014"
 _DASHES = (0x2013, 0x2014)
+_POWERS = (42, 94)
 _HYPHEN, _DOT, _COMMA, _APOSTROPHE, _CURLY = map(ord, "-.,'’")
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 1 << 64)
@@ -76,8 +80,12 @@ class ChunkTokens:
         runs = Spelling("\n".join(("", *sorted(words.in_specials), "")))
         self._special_runs = MarkTable()
         self._special_runs.add(np.unique(runs.marks(runs.starts, runs.ends)))
-        pairs = [pair for pair in words.joined if len(pair[0]) == len(pair[1]) == 1]
-        self._joined = np.array(sorted(ord(first) << 32 | ord(second) for first, second in pairs), np.int64)
+        # Pairs of neighbouring tokens that a special case joins: both single characters, or longer without a word.
+        pairs = [pair for pair in words.joined if words.in_specials.isdisjoint(_WORD.findall(" ".join(pair)))]
+        short = [pair for pair in pairs if len(pair[0]) == len(pair[1]) == 1]
+        # A dot within a token is odd in any case.
+        longer = [pair for pair in pairs if pair not in short and "." not in pair[0]]
+        self._joined, self._met = _seams(short), _seams(longer)
 
     def flags(self, spelling: Spelling) -> Flags:
         """What each character is, as bits."""
@@ -102,7 +110,7 @@ class ChunkTokens:
             # The few letters that begin a longer prefix do so before a $ alone.
             odd = odd and not character.isalpha() and character != "."
         elif letter:
-            flags |= _FOREIGN | _ANCHOR * (character not in self._words.foreign_specials)
+            flags |= _ANCHOR * (character not in self._words.foreign_specials)
         if character in _INFIXES:
             flags |= _INFIX
         elif self._words.begins_infix(character) and not (character.isascii() and character not in "+*^"):
@@ -129,9 +137,10 @@ class ChunkTokens:
         self._cut_dots(codes, flags, marked, np.searchsorted(starts, np.flatnonzero(codes == _DOT), "right") - 1, last)
         self._cut_infixes(codes, flags, marked, begins)
         self._cut_genitives(codes, flags, marked, begins, last[plain])
-        pairs = np.flatnonzero(begins[:-2] & begins[1:-1] & (begins[2:] | (codes[2:] == 10)))
-        both = (codes[pairs].astype(np.int64) << 32) | codes[pairs + 1].astype(np.int64)
-        marked[pairs[np.isin(both, self._joined)]] |= _ODD
+        seams = np.flatnonzero(begins[1:] & (codes[:-1] != 10))
+        both = (codes[seams].astype(np.int64) << 32) | codes[seams + 1].astype(np.int64)
+        short = begins[seams] & (begins[seams + 2] | (codes[seams + 2] == 10))
+        marked[seams[np.isin(both, self._met) | (short & np.isin(both, self._joined))]] |= _ODD
         met = np.bitwise_or.reduceat(marked, starts) if len(starts) else marked[:0]
         # A unit is a suffix behind a digit.
         units = ((met & _DIGIT) != 0) & ((flags[last] & ALPHABETIC) != 0)
@@ -158,9 +167,12 @@ class ChunkTokens:
 
     @staticmethod
     def _cut_infixes(codes: NDArray[np.uint32], flags: Flags, marked: Flags, begins: Bits) -> None:
+        for sign in _POWERS:
+            at = np.flatnonzero(codes == sign)
+            marked[at[(flags[at - 1] & _DIGIT) != 0]] |= _ODD
         at = np.flatnonzero(flags & _INFIX)
         before, after = flags[at - 1], flags[at + 1]
-        marked[at[((before | after) & _FOREIGN) != 0]] |= _ODD
+        marked[at[(codes[at - 1] > _ASCII) | (codes[at + 1] > _ASCII)]] |= _ODD
         found = codes[at]
         dash = np.isin(found, _DASHES)
         marked[at[dash & (np.isin(codes[at - 1], _DASHES) | np.isin(codes[at + 1], _DASHES))]] |= _ODD
@@ -181,9 +193,10 @@ class ChunkTokens:
     @staticmethod
     def _cut_genitives(codes: NDArray[np.uint32], flags: Flags, marked: Flags, begins: Bits, last: Ints) -> None:
         ending = codes[last]
-        quoted = codes[np.maximum(last - 1, 0)]
+        quoted = codes[last - 1]
         owned = last[((ending == 115) | (ending == 83)) & ((quoted == _APOSTROPHE) | (quoted == _CURLY))]
-        usual = (flags[np.maximum(owned - 2, 0)] & ALPHABETIC) != 0
+        usual = (flags[owned - 2] & ALPHABETIC) != 0
+        usual &= (codes[owned - 3] != _APOSTROPHE) & (codes[owned - 3] != _CURLY)
         marked[owned[~usual]] |= _ODD
         begins[owned[usual] - 1] = True
 
@@ -196,3 +209,7 @@ class ChunkTokens:
             for token in split(joined[start:end])[:-1]:
                 place += len(token)
                 begins[place] = True
+
+
+def _seams(pairs: Sequence[tuple[str, str]]) -> Ints:
+    return np.array(sorted({ord(first[-1]) << 32 | ord(second[0]) for first, second in pairs}), np.int64)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, ClassVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -203,5 +204,15 @@ class _Judge:
         return _in_language(record, language)
 
 
+_NAMES = [field.name for field in fields(Record)]
+_VALUES = attrgetter(*_NAMES)
+_LANGUAGE = _NAMES.index("language")
+
+
 def _in_language(record: Record, language: str) -> Record:
-    return record if record.language == language else replace(record, language=language)
+    if record.language == language:
+        return record
+    # `dataclasses.replace` takes a tenth of the stage's time.
+    values: list[Any] = list(_VALUES(record))
+    values[_LANGUAGE] = language
+    return Record(*values)

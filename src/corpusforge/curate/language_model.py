@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpusforge.curate.language_text import letters, primary, word_key, words
+from corpusforge.curate.language_words import HEAD, PlainWords
 
 # The model knows 139. Pidgins, dialects and rare languages take more short turns of their large neighbours (Nigerian
 # Pidgin 2% of English questions, Extremaduran and Galician Spanish ones) than they win: they count where declared.
@@ -21,8 +22,6 @@ kn ko ku ky lo lt lv mk ml mn mr ms my ne nl no pa pl ps pt ro ru si sk sl sq sr
 _OVERLAP = 3.0
 _SCALE = 1024
 _MOST_WORDS = 1 << 17
-# Letters of a word that are looked at: nothing is told by the end of a longer one that its head does not tell.
-_HEAD = 20
 _BETWEEN = "\x00"
 # The numbers of the mark between texts, and of all words that are evidence for no language.
 _MARK, _SILENT = 0, 1
@@ -84,7 +83,7 @@ class WordModel:
         numbers = np.fromiter(map(self._numbers.get, flat, repeat(-1)), np.int64, len(flat))
         missing = np.flatnonzero(numbers < 0).tolist()
         if missing:
-            self._learn(dict.fromkeys(flat[k] for k in missing))
+            self._learn(list(dict.fromkeys(flat[k] for k in missing)))
             numbers[missing] = [self._numbers[flat[k]] for k in missing]
         # Each text's words and the mark behind them, which counts nothing.
         starts = np.flatnonzero(numbers == _MARK) + 1
@@ -98,32 +97,42 @@ class WordModel:
         self._letters = np.zeros(len(self._vectors), np.int64)
         self._known = 2
 
-    def _learn(self, unknown: Iterable[str]) -> None:
-        """Numbers words and sums their n-grams, all words one byte at a time."""
-        keyed = [(word, word_key(word)) for word in unknown]
+    def _learn(self, unknown: Sequence[str]) -> None:
+        """Numbers words and sums their n-grams, those of ASCII together, the others from their keys."""
+        plain = PlainWords([word for word in unknown if word.isascii()])
+        self._numbers.update(zip(plain.silent, repeat(_SILENT), strict=False))
+        self._add(plain.told, plain.letters, plain.bounded, plain.sizes)
+        keyed = [(word, word_key(word)) for word in unknown if not word.isascii()]
         self._numbers.update((word, _SILENT) for word, key in keyed if not key)
         # The longest first: each step then works on a head of the array.
         encoded = sorted(
-            ((_bounded(key[:_HEAD]).encode("utf-8", "surrogatepass"), word, key) for word, key in keyed if key),
+            ((_bounded(key[:HEAD]).encode("utf-8", "surrogatepass"), word, key) for word, key in keyed if key),
             key=lambda item: -len(item[0]),
         )
-        if not encoded:
+        if encoded:
+            width = len(encoded[0][0])
+            rows = np.frombuffer(b"".join(raw.ljust(width) for raw, _, _ in encoded), np.uint8).reshape(-1, width)
+            told = np.array([letters(key) for _, _, key in encoded])
+            self._add([word for _, word, _ in encoded], told, rows, np.array([len(raw) for raw, _, _ in encoded]))
+
+    def _add(
+        self, told: list[str], counts: NDArray[np.int64], rows: NDArray[np.uint8], sizes: NDArray[np.int64]
+    ) -> None:
+        """Adds n words, the longest first: their letters and n x width bytes, of which `sizes` count."""
+        if not told:
             return
-        first, self._known = self._known, self._known + len(encoded)
+        first, self._known = self._known, self._known + len(told)
         if self._known > len(self._vectors):
-            more = max(len(self._vectors), len(encoded))
+            more = max(len(self._vectors), len(told))
             self._vectors = np.concatenate((self._vectors, np.zeros((more, len(self._prior)), np.int32)))
             self._letters = np.concatenate((self._letters, np.zeros(more, np.int64)))
-        self._numbers.update((word, first + k) for k, (_, word, _) in enumerate(encoded))
-        self._letters[first : self._known] = [letters(key) for _, _, key in encoded]
-        width = len(encoded[0][0])
-        letter = np.frombuffer(b"".join(raw.ljust(width) for raw, _, _ in encoded), np.uint8).reshape(-1, width)
-        shorter = np.array([-len(raw) for raw, _, _ in encoded])
-        state = np.zeros(len(encoded), np.int64)
-        outputs = np.full((len(encoded), width), -1, np.int64)
-        for position in range(width):
-            alive = int(np.searchsorted(shorter, -position))
-            state = self._moves[self._rows[state[:alive]] + letter[:alive, position]].astype(np.int64)
+        self._numbers.update(zip(told, range(first, self._known), strict=True))
+        self._letters[first : self._known] = counts
+        state = np.zeros(len(told), np.int64)
+        outputs = np.full(rows.shape, -1, np.int64)
+        for position in range(rows.shape[1]):
+            alive = int(np.searchsorted(-sizes, -position))
+            state = self._moves[self._rows[state[:alive]] + rows[:alive, position]].astype(np.int64)
             outputs[:alive, position] = self._outputs[state]
         owner, place = np.nonzero(outputs >= 0)
         if len(owner):

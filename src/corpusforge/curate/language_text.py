@@ -23,7 +23,7 @@ _RUN = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{6})")
 _ALIASES = {"yue": "zh", "wuu": "zh", "lzh": "zh", "nb": "no", "nn": "no", "arb": "ar", "srl": "sr"}
 _LETTER = re.compile(r"[^\W\d_]")
 # A longer one is no word of any language, and one vector for it would never serve again.
-_LONGEST = 40
+LONGEST = 40
 
 
 @lru_cache(maxsize=4096)
@@ -84,9 +84,9 @@ def words(text: str) -> list[str]:
 def word_key(word: str) -> str:
     """The word in lower case without the punctuation around it; empty where it is evidence for no language."""
     if word.isalpha():
-        return word.lower() if len(word) <= _LONGEST else ""
+        return word.lower() if len(word) <= LONGEST else ""
     bare = word.strip(_EDGES)
-    if len(bare) > _LONGEST or _NO_WORD.search(word) or not _LETTER.search(bare):
+    if len(bare) > LONGEST or _NO_WORD.search(word) or not _LETTER.search(bare):
         return ""
     return bare.lower()
 

@@ -40,9 +40,9 @@ class C4Counts:
 
 
 class LineCounts:
-    """One value for each text: `said` lines that are not blank, of them `ended` by a terminal mark and `short`;
-    `count` all but the empty ones inside the text, as datatrove splits; `repeated` and `repeated_bytes` upper bounds on
-    lines that occurred before and on their characters.
+    """One value for each text: `newlines` in it; `said` lines that are not blank, of them `ended` by a terminal mark
+    and `short`; `count` all but the empty ones inside the text, as datatrove splits; `repeated` and `repeated_bytes`
+    upper bounds on lines that occurred before and on their characters.
     """
 
     def __init__(self, chunks: Chunks, cited: Ints, marked: Ints) -> None:
@@ -55,6 +55,7 @@ class LineCounts:
         self._owner = owner = np.searchsorted(chunks.at, starts, side="right") - 1
         first = np.searchsorted(chunks.starts, breaks)
         self._first, self._next, self._words = first[:-1], first[1:], np.diff(first)
+        self.newlines = np.maximum(np.bincount(owner, minlength=texts) - 1, 0)
         filled, said = stops > starts, self._words > 0
         self.said = self._per_text(said)
         whole = chunks.at[1:] - chunks.at[:-1] - 1

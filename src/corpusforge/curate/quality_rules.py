@@ -102,12 +102,13 @@ def _repeated_line_characters(measured: Measured, rows: Rows) -> Floats:
 
 
 def _repeated_line_characters_bound(measured: Measured, rows: Rows) -> Floats:
-    said = np.maximum(measured.each(rows, lambda text: len(text) - text.count("\n")), 1)
+    said = np.maximum(measured.lengths[rows] - measured.line_counts.newlines[rows], 1)
     return measured.line_counts.repeated_bytes[rows] / said
 
 
 def _newlines(measured: Measured, rows: Rows) -> Floats:
-    return measured.each(rows, lambda text: text.count("\n")) / measured.tokens[rows]
+    newlines: Floats = measured.line_counts.newlines[rows] / measured.tokens[rows]
+    return newlines
 
 
 def _top(n: int) -> Rule:
@@ -190,11 +191,14 @@ RULES: Mapping[str, Rule] = {
 class Verdict:
     """The first rule that a text fails, and the passed rule that it came closest to failing; None where there is none.
 
-    A rule that the text passes by its bound alone is far from its line and does not count as close.
+    A rule that the text passes by more than `NEAR` of its threshold does not count as close.
     """
 
     failed: Judged | None
     closest: Judged | None
+
+
+_CLEAR = Verdict(None, None)
 
 
 def judge(texts: Sequence[str], thresholds: Sequence[Mapping[str, float]]) -> list[Verdict]:
@@ -203,7 +207,7 @@ def judge(texts: Sequence[str], thresholds: Sequence[Mapping[str, float]]) -> li
     groups: dict[int, list[int]] = {}
     for row, mapping in enumerate(thresholds):
         groups.setdefault(id(mapping), []).append(row)
-    verdicts: list[Verdict] = [Verdict(None, None)] * len(texts)
+    verdicts: list[Verdict] = [_CLEAR] * len(texts)
     for rows in groups.values():
         for row, verdict in zip(rows, judged(measured, thresholds[rows[0]], np.array(rows)), strict=True):
             verdicts[row] = verdict
@@ -234,12 +238,12 @@ def judged(measured: Measured, thresholds: Mapping[str, float], rows: Rows | Non
             for k, value in zip(at[fails].tolist(), values[fails].tolist(), strict=True):
                 failed[k] = (name, value, threshold)
             alive[at[fails]] = False
-    return [
-        Verdict(
-            failed.get(k), None if which[k] < 0 else (names[which[k]], closest[k].item(), thresholds[names[which[k]]])
-        )
-        for k in range(len(rows))
-    ]
+    verdicts = [_CLEAR] * len(rows)
+    near = dict.fromkeys(np.flatnonzero(least <= NEAR).tolist())
+    for k in {**near, **failed}:
+        name = names[which[k]]
+        verdicts[k] = Verdict(failed.get(k), (name, closest[k].item(), thresholds[name]) if k in near else None)
+    return verdicts
 
 
 def _in_doubt(rule: Rule, measured: Measured, rows: Rows, active: Rows, threshold: float) -> Rows:

@@ -48,6 +48,7 @@ class Repeats:
         self._ends = np.zeros(len(tokens) + 1, np.int64)
         np.cumsum(length, out=self._ends[1:])
         self._owner = np.repeat(np.arange(len(self._bounds) - 1), np.diff(self._bounds))
+        self._salts: Hashes = (self._owner.astype(np.uint64) + np.uint64(1)) * _MIX
         self._levels: dict[int, _Level] = {}
         self._covered: dict[int, Floats] = {}
 
@@ -119,10 +120,14 @@ class Repeats:
         # Hash and position share one number, so that a plain sort does for an argsort five times as slow. The text's
         # number goes into the hash: runs of different texts differ.
         width = np.uint64(len(at).bit_length())
-        keys = (marks + (self._owner[at].astype(np.uint64) + np.uint64(1)) * _MIX) * _MIX
+        keys = (marks + self._salts[at]) * _MIX
+        # What is alone in its cell of a table occurs once: only the rest is sorted.
+        cells = (keys >> (np.uint64(61) - width)).view(np.int64)
+        shared = np.flatnonzero(np.bincount(cells)[cells] > 1)
+        keys = keys[shared]
         keys >>= width
         keys <<= width
-        keys |= np.arange(len(at), dtype=np.uint64)
+        keys |= shared.view(np.uint64)
         keys.sort()
         order = (keys & ((np.uint64(1) << width) - np.uint64(1))).astype(np.int64)
         keys >>= width
