@@ -70,9 +70,10 @@ def test_what_was_hidden_is_shown_evenly_over_kinds_and_sources(tmp_path: Path) 
 
 def test_a_surrogate_is_shown_as_its_kind(tmp_path: Path) -> None:
     """Or the reviewer could not tell what was hidden from what was said."""
-    made = record("s", "Ask Anna Berg for it.", spans=(Span("PERSON", 4, 13, "x", 1.0),))
+    spans = (Span("PERSON", 4, 13, "x", 1.0), Span("CITY", 17, 23, "x", 1.0))
+    made = record("s", "Ask Anna Berg of Berlin for it.", spans=spans)
     found = choose_samples([shard(tmp_path, "a", [made])], 17)["samples"]["hidden"]
-    assert [one["text"] for one in found] == ["Ask <PERSON_1> for it."]
+    assert [one["text"] for one in found] == ["Ask <PERSON_1> of <CITY_1> for it."] * 2
 
 
 def test_evidence_in_another_shard_counts_and_false_evidence_does_not(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def hidden_in_context(shards: Sequence[Shard], seed: int) -> list[dict[str, str]
 
     Of each kind and source the records first by keyed hash, one place of each and none twice after the same words; then
     a kind at a time in turn, its sources in turn, so that rare kinds and small sources are seen too. A surrogate is
-    shown as its kind's placeholder. The same for any order or size of shards.
+    shown as a placeholder of its kind. The same for any order or size of shards.
     """
     cells: _Cells = defaultdict(list)
     made = pa.array(SYNTHETIC, pa.string())
@@ -60,10 +60,11 @@ def _collect(batch: pa.RecordBatch, seed: int, cells: _Cells) -> None:
         best = cells[kind, sources[row]]
         if len(best) == EACH_CELL and order >= best[-1][0]:
             continue
-        spans = [span for span in batch["spans"][row].as_py() if span["kind"] == kind and span["end"] > span["start"]]
-        if spans:
+        spans = [span for span in batch["spans"][row].as_py() if span["end"] > span["start"]]
+        places = [span for span in spans if span["kind"] == kind]
+        if places:
             text = batch["text"][row].as_py()
-            span = min(spans, key=lambda one: stable_hash(order, str(one["start"])))
+            span = min(places, key=lambda one: stable_hash(order, str(one["start"])))
             # Templated chats say the same before it again and again: once is enough.
             lead = text[max(0, span["start"] - _LEAD) : span["start"]]
             same = next((one for one in best if one[1] == lead), None)
@@ -71,20 +72,31 @@ def _collect(batch: pa.RecordBatch, seed: int, cells: _Cells) -> None:
                 continue
             if same is not None:
                 best.remove(same)
-            shown = {"kind": kind, "source": sources[row], "id": ids[row], "text": _context(text, span)}
+            shown = {"kind": kind, "source": sources[row], "id": ids[row], "text": _context(text, span, spans)}
             best.append((order, lead, shown))
             best.sort(key=lambda one: one[:2])
             del best[EACH_CELL:]
 
 
-def _context(text: str, span: Mapping[str, Any]) -> str:
+def _context(text: str, span: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> str:
     """The words around a place; whole words, on one line."""
     start, end = span["start"], span["end"]
-    before, after = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
+    before = _shown(text, max(0, start - _AROUND), start, spans)
+    after = _shown(text, end, min(len(text), end + _AROUND), spans)
     if start > _AROUND:
         before = "…" + before[before.find(" ") + 1 :]
-    if end + _AROUND < len(text):
-        after = after[: after.rfind(" ") + 1].rstrip() + "…" if " " in after else after
-    written = text[start:end]
-    shown = written if written.startswith("<") and written.endswith(">") else f"<{span['kind']}_1>"
-    return " ".join(f"{before}{shown}{after}".split())
+    if end + _AROUND < len(text) and " " in after:
+        after = after[: after.rfind(" ")].rstrip() + "…"
+    return " ".join(f"{before}{_shown(text, start, end, spans)}{after}".split())
+
+
+def _shown(text: str, start: int, end: int, spans: Sequence[Mapping[str, Any]]) -> str:
+    """`text[start:end]` with a placeholder for every surrogate that lies in it."""
+    made, done = "", start
+    for span in sorted(spans, key=lambda one: (one["start"], one["end"])):
+        if done <= span["start"] < span["end"] <= end:
+            written = text[span["start"] : span["end"]]
+            placeholder = written.startswith("<") and written.endswith(">")
+            made += text[done : span["start"]] + (written if placeholder else f"<{span['kind']}_1>")
+            done = span["end"]
+    return made + text[done:end]
