@@ -113,7 +113,8 @@ def _code_part(part: str) -> bool:
 
 def _bare_number(text: str, start: int, end: int) -> bool:
     digits = _digits(text[start:end])
-    plain_count = digits == text[start:end].strip() and (digits[:2] in ("19", "20") and len(digits) == 4)
+    # `year 2016`
+    plain_count = len(digits) == 4 and digits[:2] in ("19", "20") and text[start:end].strip()[-4:] == digits
     return len(digits) >= 3 and not plain_count and not digits.endswith("00")
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 
 from corpusforge.curate.redaction.rules import Rule
-from corpusforge.curate.redaction.words import COMMON
+from corpusforge.curate.redaction.words import COMMON, vocabulary
 
 _GENERIC_USERS = frozenset(
     re.findall(
         r"\S+",
         """
-        admin administrator alice bob example foo bar guest home john me myuser name nobody public root shared
-        someone someuser ubuntu user user1 username you your yourname yourusername yourself youruser
+        admin administrator alice bob debian documentation ec2-user example foo bar guest home john me myuser name
+        nobody public root shared
+        someone someuser ubuntu user user1 username vagrant www-data you your your_name your_username yourname
+        yourusername yourself youruser
         """,
     )
 )
@@ -43,7 +45,9 @@ def _handle(text: str, start: int, end: int) -> bool:
 
 def _claimed_user(text: str, start: int, end: int) -> bool:
     value = text[start:end].casefold()
-    return value not in COMMON and value not in _GENERIC_USERS
+    # `if no username is specified`
+    said = value.endswith(("ed", "ing")) and value in vocabulary()
+    return value not in COMMON and value not in _GENERIC_USERS and not said
 
 
 def _enough_digits(text: str, start: int, end: int) -> bool:

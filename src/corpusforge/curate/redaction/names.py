@@ -25,8 +25,8 @@ _END = r"(?=[ \t]*(?:[,.!?:;)\n–—-]|$))"
 # The value may hold words that are no name (`my name is Bob and I`); `_named` keeps the leading ones that can be.
 _STRONG = (
     Rule("PERSON", "my-name-is",
-         r"(?i:\b(?:(?:my|his|her|their|the|full|first|last|sur|middle|given|maiden|complete)[ ]*)*name(?:'?s"
-         r"|[ ]is|[ ]was)[ ]*:?[ ]+)(?P<v>" + _ANY + r")",
+         r"(?i:\b(?:(?:my|his|her|their|the|full|first|last|sur|middle|given|maiden|complete)[ ]*)*name(?:'s"
+         r"|(?<=my name)s|[ ]is|[ ]was)[ ]*:?[ ]+)(?P<v>" + _ANY + r")",
          0.8, ("name",)),
     Rule("PERSON", "name-field",
          r"(?i:\b(?:customer|client|contact|full|first|last|given|sur|family|account[ ]holder'?s?|cardholder'?s?"

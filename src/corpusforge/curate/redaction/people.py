@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from corpusforge.curate.redaction.findings import Finding
 from corpusforge.curate.redaction.kinds import PLACEHOLDER
-from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, is_role
+from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, is_role, places, vocabulary, world_names
 
 # RFC 2812 nick characters, and letters beyond ASCII for networks that allow them.
 _TOKEN = re.compile(r"[\w\[\]\\`^{}|-]+")
@@ -53,6 +53,9 @@ class People:
         """A person's name: each of its parts that is no common word stands for the person."""
         parts = [part for part in _WORD.findall(name) if len(part) > 2 and part.casefold() not in COMMON]
         lonely = len(parts) == 1
+        if not lonely:
+            # A title, a town or a word that got into a name stands for nobody by itself.
+            parts = [part for part in parts if not _no_name(part.casefold())]
         for part in parts:
             if (part in AMBIGUOUS and not lonely) or (part.islower() and len(part) < 4):
                 continue
@@ -110,6 +113,10 @@ class People:
                     yield Finding(
                         "USERNAME", match.start() + part.start(), match.start() + part.end(), "known-nick", 0.9
                     )
+
+
+def _no_name(word: str) -> bool:
+    return word in places() or (word in vocabulary() and word not in world_names())
 
 
 class Known:

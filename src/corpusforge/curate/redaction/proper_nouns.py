@@ -104,10 +104,10 @@ def _unknown(word: str, *, shouting: bool) -> bool:
 
 
 def known_name(phrase: str) -> bool:
-    """Whether a phrase is a known place, or two or more names of people."""
+    """Whether a phrase is two or more names of people, and no place."""
     folded = phrase.casefold()
     words = re.findall(rf"{_LETTERS}+", folded)
-    return folded in places() or (len(words) > 1 and all(word in world_names() for word in words))
+    return folded not in places() and len(words) > 1 and all(word in world_names() for word in words)
 
 
 def _grown(window: str, start: int, end: int) -> tuple[int, int]:

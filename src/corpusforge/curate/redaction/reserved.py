@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from corpusforge.curate.redaction.findings import Finding
+from corpusforge.curate.redaction.words import vocabulary, world_names
 
 _ALWAYS = tuple(
     ipaddress.ip_network(net)
@@ -34,6 +35,10 @@ _VERSION_BEFORE = re.compile(
 )
 _ADDRESS_BEFORE = re.compile(
     r"(?:ip|addr\w*|adres\w*|dirección|indirizzo|host|server|router|gateway|dns|peer|client|from|src|dst)[\"']?[=:]$",
+    re.IGNORECASE,
+)
+_ADDRESS_NEAR = re.compile(
+    r"\b(?:ip|ipv4|addr\w*|adres\w*|host\w*|server|router|gateway|dns|peer|client|from|ping|ssh|route|://)|:\d{2}",
     re.IGNORECASE,
 )
 _VERSION_AFTER = re.compile(r"(?:[-_~+][A-Za-z0-9]|[a-z]\d|\.tar|\.deb|\.rpm|\.zip|\.\d)")
@@ -70,6 +75,10 @@ def harmless(window: str, finding: Finding, *, chat: bool, keep_reserved: bool) 
     (RFC 2606, 5737, 3849; 555-01xx; card networks' test numbers) are kept where `keep_reserved` says so.
     """
     value = window[finding.start : finding.end]
+    if keep_reserved and finding.detector in ("shell-prompt", "home-path"):
+        return _in_a_manual(value)
+    if finding.kind == "IP_ADDRESS" and not chat and _section(window, finding, value):
+        return True
     if finding.kind == "IP_ADDRESS" and finding.detector == "IpRecognizer":
         return _inside(value, _ALWAYS) or (keep_reserved and _inside(value, _EXAMPLE)) or _version(window, finding)
     if finding.kind == "PHONE_NUMBER":
@@ -81,6 +90,20 @@ def harmless(window: str, finding: Finding, *, chat: bool, keep_reserved: bool) 
     if finding.detector == "UkNinoRecognizer":
         return not any(character.isupper() for character in value)
     return False
+
+
+def _in_a_manual(value: str) -> bool:
+    """Whether a prompt or a home folder of a manual is its author's example: `pete@icebox`, `/home/wanda`."""
+    user, _, host = value.casefold().partition("@")
+    return (bool(host) and "." not in host) or user in world_names() or user in vocabulary()
+
+
+def _section(window: str, finding: Finding, value: str) -> bool:
+    """Whether four small numbers count sections or versions, as `5.8.4.2` does, unless something says address."""
+    if finding.detector != "IpRecognizer" or not re.fullmatch(r"(?:[1-3]?\d\.){3}[1-3]?\d", value):
+        return False
+    around = window[max(0, finding.start - 40) : finding.start] + window[finding.end : finding.end + 8]
+    return not _ADDRESS_NEAR.search(around)
 
 
 def _version(window: str, finding: Finding) -> bool:
