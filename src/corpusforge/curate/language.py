@@ -30,7 +30,7 @@ _CERTAIN = 0.99
 _DECLARED_ODDS = 10.0
 # A turn of fewer letters has no language of its own (ok, danke, sudo): one in six is named wrongly.
 _TURN_LETTERS = 20
-_BATCH = 128
+_BATCH = 512
 # A kept record is worth a look if its score is within this of the threshold.
 _NEAR = 0.15
 

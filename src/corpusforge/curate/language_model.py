@@ -83,8 +83,9 @@ class WordModel:
         numbers = np.fromiter(map(self._numbers.get, flat, repeat(-1)), np.int64, len(flat))
         missing = np.flatnonzero(numbers < 0).tolist()
         if missing:
-            self._learn(list(dict.fromkeys(flat[k] for k in missing)))
-            numbers[missing] = [self._numbers[flat[k]] for k in missing]
+            unknown = [flat[k] for k in missing]
+            self._learn(list(dict.fromkeys(unknown)))
+            numbers[missing] = list(map(self._numbers.__getitem__, unknown))
         # Each text's words and the mark behind them, which counts nothing.
         starts = np.flatnonzero(numbers == _MARK) + 1
         starts[1:], starts[0] = starts[:-1].copy(), 0
@@ -99,10 +100,11 @@ class WordModel:
 
     def _learn(self, unknown: Sequence[str]) -> None:
         """Numbers words and sums their n-grams, those of ASCII together, the others from their keys."""
-        plain = PlainWords([word for word in unknown if word.isascii()])
+        foreign = [] if "".join(unknown).isascii() else [word for word in unknown if not word.isascii()]
+        plain = PlainWords([word for word in unknown if word.isascii()] if foreign else unknown)
         self._numbers.update(zip(plain.silent, repeat(_SILENT), strict=False))
         self._add(plain.told, plain.letters, plain.bounded, plain.sizes)
-        keyed = [(word, word_key(word)) for word in unknown if not word.isascii()]
+        keyed = [(word, word_key(word)) for word in foreign]
         self._numbers.update((word, _SILENT) for word, key in keyed if not key)
         # The longest first: each step then works on a head of the array.
         encoded = sorted(
