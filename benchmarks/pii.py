@@ -186,7 +186,7 @@ def wnut() -> Iterator[Sample]:
 
 
 IRC_FORMS = (
-    ("EMAIL_OR_HOST", re.compile(r"(?<![^\s<(\[:\"',])[\w.~^+-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}(?![\w@])", re.I)),
+    ("EMAIL_OR_HOST", re.compile(r"(?<![^\s<(\[:\"',])[\w.~^+=-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}(?![\w@])", re.I)),
     ("MAC_ADDRESS", re.compile(r"(?<![\w:.-])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:-])", re.I)),
     ("IP_ADDRESS", re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")),
 )

@@ -125,8 +125,10 @@ _IBAN_LENGTHS = {
     25: "ly pt st", 26: "is tr", 27: "by fr gr it mc mr sm", 28: "al az cy do gt hu lb ni pl sv", 29: "br eg ps qa ua",
     30: "jo kw mu", 31: "mt sc", 32: "lc", 33: "ru",
 }  # fmt: skip
+# The characters may stand apart, and a line may end among them: the check digits tell.
 _IBANS = "|".join(
-    rf"(?:{countries.replace(' ', '|')})\d{{2}}(?:[ -]?[a-z0-9]){{{length - 4}}}"
+    rf"(?:{'|'.join('[ ]?'.join(country) for country in countries.split())})[ ]?\d[ ]?\d"
+    rf"(?:[ -]?(?:\n[ ]?)?[a-z0-9]){{{length - 4}}}"
     for length, countries in _IBAN_LENGTHS.items()
 )
 
@@ -150,10 +152,16 @@ ACCOUNTS: tuple[Rule, ...] = (
          r"\b(?:card|visa|master ?card|amex|debit|credit|maestro|discover)\b[^\d\n<>]{0,30}?(?P<v>\d"
          r"(?:[ .-]?\d){11,18})(?!\w)", 0.7,
          ("card", "visa", "master", "amex", "debit", "credit", "maestro", "discover"), digits=12, check=_card_length),
+    Rule("CREDIT_CARD", "card-over-lines",
+         r"(?:card|karte|carte|carta|tarjeta|cartão|карт\p{L})[^\d\n<>]{0,20}:[ ]?\n?"
+         r"(?P<v>\d(?:[ .-]?(?:\n[ ]?)?\d){11,18})(?!\w)",
+         0.8, ("card", "kart", "cart", "tarjeta", "карт"), digits=12, check=_card),
     Rule("CREDIT_CARD", "card-last-digits",
          r"\bcard\b[^\d\n<>]{0,40}?(?:ending|ends|last (?:four|4)(?: digits)?)(?:[ ](?:in|with|is|are|of))*[ :]+"
          r"(?P<v>\d{4})\b", 0.7,
          ("card",), digits=4),
+    Rule("US_SSN", "ssn-begun", r"\b(?:ssn|social security(?: number)?)[ ]?:[ ]*(?P<v>\d{3}(?:[ -]?\d\d)?)[ -]*\Z", 0.7,
+         ("ssn", "social"), digits=3, chat_only=True),
     Rule("US_SSN", "ssn-cue", r"\b(?:ssn|ss\#|social(?: security)?(?: (?:number|no|num))?|sin)\b[^\d\n<>]{0,24}?"
          r"(?P<v>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{4})(?![\w-])", 0.8,
          ("ssn", "ss#", "social", "sin"), digits=4),
@@ -187,6 +195,13 @@ ACCOUNTS: tuple[Rule, ...] = (
          r"\A(?:[A-Z']+[ ,]+){0,4}?(?:is|are|its|it's|ok|okay|sure|yes|and|here|thing|hmm+|number"
          r"|no|digits|last|with|ends?)"
          r"[ ,:]+(?P<v>\d{4,22})\s*[.!]?\s*\Z", 0.5, digits=4, check=_said_number, chat_only=True, longest=200),
+    Rule("ACCOUNT_NUMBER", "account-said",
+         r"\b(?:ac|acc|acct|a/c|account|credit|debit|ssn)(?:[ ](?:no|num|number|ending|in|is))*[ :#]+"
+         r"(?P<v>\d{4})(?!\w)",
+         0.5, ("ac", "a/c", "credit", "debit", "ssn"), digits=4, check=_said_number, chat_only=True),
+    Rule("ACCOUNT_NUMBER", "corrected-number",
+         r"\b(?:(?:actually|absolutely|correct(?:ly)?|that one is|transfer to|\d{4}[ ](?:and|amd|to))[ ]+)"
+         r"(?P<v>\d{4})\s*[.!]?\s*\Z", 0.5, digits=4, check=_said_number, chat_only=True),
     Rule("ACCOUNT_NUMBER", "long-number", r"(?<![\w./-])\d{12,24}(?![\w/-]|\.\d)", 0.5, digits=12, chat_only=True),
     Rule("ACCOUNT_NUMBER", "bare-code",
          r"\A\s*(?P<v>(?:[A-Z]{1,3}|\d{1,4})(?:[ -](?:[A-Z]{1,3}|\d{1,9})){1,7})\s*[.!]?\s*\Z",

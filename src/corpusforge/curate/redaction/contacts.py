@@ -115,6 +115,14 @@ CONTACTS: tuple[Rule, ...] = (
           "ring", "handy", "ruf", "durchwahl", "portable", "fixe", "móvil", "movil", "celular", "numero", "mobiel",
           "komórk", "komork", "gsm", "тел", "моб"),
          digits=7, check=_enough_digits),
+    # A label, and a number that the end of a line or of the turn cuts.
+    Rule("PHONE_NUMBER", "phone-over-lines",
+         r"(?:(?<![\p{L}\d])(?:" + _PHONE_WORDS + r")(?:[ ]number)?|电话|電話番号|手机)[ ]?[:：][ ]*\n?"
+         r"(?P<v>[+(]{0,2}\d[\d ().\-/]{1,16}\n[ ]?\d[\d ().\-/]{0,14}\d)(?![\d-])", 0.6,
+         (":", "："), digits=7, check=_enough_digits),
+    Rule("PHONE_NUMBER", "phone-begun",
+         r"(?:(?<![\p{L}\d])(?:" + _PHONE_WORDS + r")(?:[ ]number)?)[ ]?:[ ]*(?P<v>[+(]{0,2}\d[\d ().-]{0,8}\d)[ ]*\Z",
+         0.6, (":",), digits=2, chat_only=True),
     Rule("PHONE_NUMBER", "phone-cue-cjk",
          r"(?:电话|電話|手机|携帯|传真|전화|휴대폰)[^\d\n<>+]{0,12}?(?P<v>[+(]{0,2}\d[\d ().\-/]{5,20}\d)(?![\d-])",
          0.6, ("电话", "電話", "手机", "携帯", "传真", "전화", "휴대폰"), digits=7, check=_enough_digits),

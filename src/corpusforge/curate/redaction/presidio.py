@@ -128,7 +128,7 @@ def engine(regions: tuple[str, ...] = PHONE_REGIONS) -> Engine:
         national("ItFiscalCodeRecognizer"),
         national("FiPersonalIdentityCodeRecognizer"),
         national("UsPassportRecognizer", r"passport"),
-        national("UsLicenseRecognizer", r"driver'?s?|driving|licen[cs]e|dl"),
+        national("UsLicenseRecognizer", r"driv(?:er|ing)[\w' ]{0,4}licen[cs]e|licen[cs]e|dl"),
         national("NhsRecognizer", r"nhs|national health service"),
         national("EsNifRecognizer", r"nif|dni"),
         national("EsNieRecognizer", r"nie"),

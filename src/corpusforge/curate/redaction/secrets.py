@@ -12,11 +12,11 @@ _NOT_A_PASSWORD = frozenset(
         r"\S+",
         """
         a all also an and any are at authentication available bad be been being blank case changed changeme
-        correct default different disabled does doesn't empty enabled encrypted even expired fine for from good
+        correct decrypt default different disabled does doesn't empty enabled encrypted even expired fine for from good
         hashed here how if in incorrect invalid is it its just kept like locked long lost mandatory missing must
         my needed never no none not now of ok old on only optional or password passwords prompt protected
         required reset right rejected same secret secure sent set shown so still stored strong that the then
-        there this to too unknown up used user valid via wait weak what when where which will with working wrong
+        there this to too type unknown up used user valid via wait weak what when where which will with working wrong
         your yes you
         """,
     )
