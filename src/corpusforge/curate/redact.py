@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -53,10 +52,12 @@ class RedactSettings(StageSettings):
     policy: Literal["standard", "strict"] = Field(
         default="standard",
         description="strict also hides every token with a digit, unknown capitalised words, and words that fewer than "
-        "common_in records use, unless they are plain English. It hides more that is nobody's: see the counts.",
+        "common_in texts use, unless they are plain English. It hides more that is nobody's: see the counts.",
     )
     common_in: int = Field(
-        default=10, ge=2, description="strict: a word outside the English vocabulary stays when so many records use it."
+        default=10,
+        ge=2,
+        description="strict: a word outside the English vocabulary stays when so many different texts use it.",
     )
     keep: tuple[Entity, ...] = Field(default=(), description="Kinds that stay although entities holds them.")
     style: Literal["placeholder", "surrogate"] = Field(
@@ -190,27 +191,40 @@ class Redact(Stage):
         return settings.strict
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
-        """How many records of the shard use each word, by the word's key; no word is written."""
+        """In which texts of the shard each word stands, `common_in` of them at most: pairs of the word's key and the
+        text's. Texts count and not records, as a copy of a text uses no word a second time.
+        """
         import pyarrow as pa
 
-        from corpusforge.curate.redaction.strict import words_of
+        from corpusforge.curate.redaction.strict import text_key, words_of
 
-        used: Counter[int] = Counter()
+        settings: RedactSettings = ctx.settings
+        used: dict[int, set[int]] = {}
         for record in records:
-            used.update(words_of(record))
-        keys = sorted(used)
-        return pa.table({"word": pa.array(keys, pa.uint64()), "records": pa.array([used[k] for k in keys], pa.int64())})
+            text = text_key(record.text)
+            for word in words_of(record):
+                texts = used.setdefault(word, set())
+                if len(texts) < settings.common_in:
+                    texts.add(text)
+        pairs = sorted((word, text) for word, texts in used.items() for text in texts)
+        return pa.table(
+            {
+                name: pa.array(column, pa.uint64())
+                for name, column in zip(("word", "text"), zip(*pairs, strict=True) if pairs else ((), ()), strict=True)
+            }
+        )
 
     def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
-        """The keys of words that at least `common_in` records of all sources together use."""
+        """The keys of words that stand in at least `common_in` different texts of all sources together."""
         import polars as pl
 
         settings: RedactSettings = ctx.settings
         common = (
             pl.scan_parquet([survey.path for survey in surveys])
+            .unique()
             .group_by("word")
-            .agg(pl.col("records").sum())
-            .filter(pl.col("records") >= settings.common_in)
+            .len()
+            .filter(pl.col("len") >= settings.common_in)
             .select("word")
             .sort("word")
             .collect()
@@ -225,7 +239,7 @@ class Redact(Stage):
             source = batch[0].source
             chosen = settings.of(source)
             read = [(record, _policy(record, ctx.sources.get(source), chosen, common)) for record in batch]
-            outcomes = _redactor(chosen.model_dump_json()).redact_all(read)
+            outcomes = _redactor(chosen.model_dump_json(), _key_of(chosen)).redact_all(read)
             for (record, policy), outcome in zip(read, outcomes, strict=True):
                 yield self._told(record, outcome, policy, chosen, ctx)
 
@@ -310,8 +324,17 @@ def _languages(record: Record, facts: SourceFacts | None) -> tuple[str, ...]:
     return facts.languages if facts is not None else ()
 
 
+def _key_of(settings: RedactSettings) -> str:
+    """The fingerprint of the key for surrogates, so that another key under the same name is not the same redactor."""
+    if settings.key is None:
+        return ""
+    from corpusforge.curate.redaction.surrogates import fingerprint_of, read_key
+
+    return fingerprint_of(read_key(settings.key))
+
+
 @lru_cache(maxsize=8)
-def _redactor(settings_json: str) -> Any:
+def _redactor(settings_json: str, key: str = "") -> Any:
     from corpusforge.curate.redaction.redactor import Redactor
     from corpusforge.curate.redaction.surrogates import Surrogates, read_key
 

@@ -44,10 +44,11 @@ class Words:
     """
 
     def __init__(self, nlp: Any, longest: int = 0) -> None:
-        """`nlp`: a spaCy Language; `longest`: a chunk with more characters is one token (0: never)."""
+        """`nlp`: a blank spaCy Language; `longest`: a chunk with more characters is one token (0: never)."""
         self._nlp = nlp
         self._longest = longest
         self._chunks: dict[str, _Chunk] = {}
+        self._stop_words = frozenset(nlp.Defaults.stop_words)
 
     def chunk(self, text: str) -> _Chunk:
         """The tokens of a text without white space, or of white space alone."""
@@ -55,6 +56,8 @@ class Words:
         if known is None:
             if len(self._chunks) >= _MOST_REMEMBERED:
                 self._chunks.clear()
+                # A vocabulary never forgets a word: half a kilobyte for each that was ever cut.
+                self._nlp = type(self._nlp)()
             known = self._chunks[text] = self._cut(text)
         return known
 
@@ -68,8 +71,9 @@ class Words:
         return _Chunk(tokens, frozenset(piece for piece in pieces if piece and not self._is_keyword(piece)))
 
     def _is_keyword(self, lemma: str) -> bool:
-        lexeme = self._nlp.vocab[lemma]
-        return not lexeme.is_stop and not lexeme.is_punct and lemma not in _NEVER
+        from spacy.lang.lex_attrs import is_punct
+
+        return lemma not in self._stop_words and not is_punct(lemma) and lemma not in _NEVER
 
     def of(self, text: str) -> Surroundings:
         """The surroundings of places in a text."""

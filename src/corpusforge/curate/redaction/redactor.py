@@ -37,6 +37,9 @@ from corpusforge.record import Record
 # Windows whose findings are remembered from records before: chats repeat greetings, bot replies and signatures.
 CACHED_WINDOWS = 1 << 15
 _DIGIT = re.compile(r"\d")
+# What makes a value part of a longer one: `support@acme.org` does not stand in `bob.support@acme.org`.
+_ADJOINS_BEFORE = re.compile(r"[\w.@+-]")
+_ADJOINS_AFTER = re.compile(r"\w|[.@+-]\w")
 # The rules of ours that need no whole record; those of names are judged in their own way.
 _RULES = (*SECRETS, *ACCOUNTS, *CONTACTS, *AGES, *DATES, *DESCRIPTIONS)
 _ALL_RULES = (*_RULES, *NAME_RULES)
@@ -152,6 +155,8 @@ class Redactor:
         """Redacts a record pass by pass; before each, yields the windows to be searched, and whether the name model
         will be asked about them.
         """
+        common = policy.common
+        policy = replace(policy, common=None)  # what is remembered of windows does not hang on it
         ledger = Ledger()
         layout = Layout(record, names=policy.names)
         ledger.reserve(unit.originals() for unit in layout.units)
@@ -201,7 +206,7 @@ class Redactor:
             open_units = layout.texts if fresh or people.size > size else layout.near(changed)
         for unit in layout.values if policy.strict and policy.names else []:
             text = unit.text(ledger)
-            suspects = [f for f in unknown(text, policy.common) if f.kind in self._wanted]
+            suspects = [f for f in unknown(text, common) if f.kind in self._wanted]
             taken = unit.hide(disjoint(text, suspects, [*unit.held(ledger), *self._allowed(text)]), ledger)
             found.update(kind for kind, _ in taken)
         ledger.renumbered(unit.originals() for unit in layout.units)
@@ -260,7 +265,8 @@ class Redactor:
                 found.append(answer)
         found = [f for f in found if f.score >= self._line(f.kind)]
         kept = [f for f in found if f.kind in self._keep]
-        found = [f for f in found if f.kind in self._wanted and not _within(f, kept)]
+        # A link that stays keeps no password or address in it.
+        found = [f for f in found if f.kind in self._wanted and (f.kind in STRUCTURED or not _within(f, kept))]
         return disjoint(text, found, [*held, *self._allowed(text)]) if found else []
 
     def _in_window(self, window: str, policy: Policy) -> tuple[Finding, ...]:
@@ -316,7 +322,7 @@ class Redactor:
             at = folded.find(value)
             while at >= 0:
                 end = at + len(value)
-                if not (folded[at - 1 : at].isalnum() or folded[end : end + 1].isalnum()):
+                if not (_ADJOINS_BEFORE.search(folded, max(0, at - 1), at) or _ADJOINS_AFTER.match(folded, end)):
                     spans.append((at, end))
                 at = folded.find(value, end)
         return spans

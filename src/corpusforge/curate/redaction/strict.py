@@ -21,10 +21,17 @@ SCORE = 0.4
 
 @lru_cache(maxsize=1 << 16)
 def word_key(word: str) -> int:
-    """A word's number in tables on disk, so that these hold no text; words that differ in case only share it."""
+    """A word's number in a step's tables; words that differ in case only share it. Who has a list of words can find
+    those in it again: the tables lie beside the raw records, among the steps of the recipe, and go nowhere else.
+    """
     return int.from_bytes(
         hashlib.blake2b(word.casefold().encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
     )
+
+
+def text_key(text: str) -> int:
+    """A text's number in the same tables."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def words_of(record: Record) -> set[int]:
