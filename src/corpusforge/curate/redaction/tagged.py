@@ -86,6 +86,8 @@ def tagged(entities: Sequence[Entity], window: str, *, chat: bool) -> list[Findi
             name = kind(label)
             if name is None or not any(c.isalnum() for c in window[start:end]):
                 continue
+            if name == "USERNAME" and _plain(window[start:end]):
+                continue
             if name in _NAMES:
                 meant = _names(window, start, end, small=small, chat=chat)
             else:
@@ -121,10 +123,14 @@ def _says(value: str, name: str, *, chat: bool) -> bool:
     if name == "DATE_TIME":
         return digits > 0
     if name in ("EMAIL_ADDRESS", "SECRET"):
-        return chat
-    # `250` answers how much as often as for whom; the last four digits of a number are four.
-    least = 4 if name == "US_SSN" else 3
-    return chat and digits >= least and not _quantity(value)
+        return chat and not _plain(value)
+    return chat and digits > 2 and not _quantity(value)
+
+
+def _plain(value: str) -> bool:
+    """Whether a value is words of the vocabulary alone: `Enter`, `mail-password`."""
+    words = _WORD.findall(value)
+    return bool(words) and all(word.isalpha() and safe(word.casefold()) for word in words)
 
 
 def _quantity(value: str) -> bool:
