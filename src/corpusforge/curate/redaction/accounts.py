@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from corpusforge.curate.redaction.cued import CUED
+from corpusforge.curate.redaction.cues import REVERSED
 from corpusforge.curate.redaction.findings import Finding
 from corpusforge.curate.redaction.identities import IDENTITIES, luhn
 from corpusforge.curate.redaction.rules import Rule
@@ -165,6 +166,8 @@ ACCOUNTS: tuple[Rule, ...] = (
     Rule("US_SSN", "ssn-cue", r"\b(?:ssn|ss\#|social(?: security)?(?: (?:number|no|num))?|sin)\b[^\d\n<>]{0,24}?"
          r"(?P<v>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{4})(?![\w-])", 0.8,
          ("ssn", "ss#", "social", "sin"), digits=4),
+    Rule("US_SSN", "ssn-asked", REVERSED.format(value=r"\d{3}[ -]?\d{2}[ -]?\d{4}", names="ssn|social security number"),
+         0.8, ("ssn", "social"), digits=9),
     *IDENTITIES,
     *CUED,
     _cue("ORDER_ID", "order-cue", r"order|purchase|booking|reservation|confirmation|itinerary|pnr|tracking"
