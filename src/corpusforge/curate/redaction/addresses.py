@@ -38,6 +38,7 @@ _QUOTE = r"[ \t>?|*\\]{0,8}"
 _GAP = r"(?:[ \t]*,?[ \t]*(?:\r?\n" + _QUOTE + r"){1,2},?[ \t]*|[ \t]*,[ \t]*|[ \t]+)"
 _NUMBER = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,5}[A-Za-z]?)?"
 _AROUND = 40
+_DIGIT = re.compile(r"\d")
 _CUE = re.compile(
     r"(?:\baddress(?:es)?\b|\blive[sd]?\b|\bliving\b|\breside|\blocated\b|\barrived\b|\bmove[sd]?\b|\bdeliver\w*"
     r"|\bship\w*"
@@ -100,7 +101,7 @@ def addressed(text: str, *, chat: bool, technical: bool = False) -> Iterator[Fin
     `chat`: a turn in lower case counts too. `technical`: a word for street must be there. Raises RedactionFailed when a
     pattern runs out of time.
     """
-    if not any(character.isdigit() for character in text):
+    if not _DIGIT.search(text):
         return
     forms = _forms()
     done = 0

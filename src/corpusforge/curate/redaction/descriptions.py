@@ -111,14 +111,14 @@ DESCRIPTIONS: tuple[Rule, ...] = (
     Rule("TITLE", "job-of", r"\b(?i:work(?:s|ed|ing)?|hired|employed|job|career|position|promoted"
     r"|serve[sd]?)\b[^.\n]{0,40}?"
          r"\b(?i:as|of|to)[ ]+(?i:an?[ ]+|the[ ]+)?(?P<v>" + _JOB_WORDS + r"(?i:" + _JOBS + r")s?)\b", 0.6,
-         ("work", "hired", "employed", "job", "career", "position", "promoted", "serve"), cased=True),
+         ("work", "hired", "employed", "job", "career", "position", "promoted", "serve"), cased=True, gate=_JOBS),
     Rule("TITLE", "job-apposition", r"(?<=\p{L},[ ])(?:(?i:an?|the|our|my|his|her"
     r"|their)[ ]+)?(?P<v>\p{Lu}?" + _JOB_WORDS
-         + r"(?i:" + _JOBS + r"))(?=[ ]*(?:,|at\b|of\b|for\b|said\b))", 0.6, (",",), cased=True),
-    Rule("TITLE", "job-line", r"^[ \t>?|*]*(?P<v>" + _JOB_WORDS + r"(?:" + _JOBS + r")s?)[ \t]*$", 0.6),
+         + r"(?i:" + _JOBS + r"))(?=[ ]*(?:,|at\b|of\b|for\b|said\b))", 0.6, (",",), cased=True, gate=_JOBS),
+    Rule("TITLE", "job-line", r"^[ \t>?|*]*(?P<v>" + _JOB_WORDS + r"(?:" + _JOBS + r")s?)[ \t]*$", 0.6, gate=_JOBS),
     Rule("TITLE", "job-mine", r"\b(?:i am|i'm|he is|he's|she is|she's|was)[ ]+an?[ ]+(?P<v>"
          r"(?:[\p{L}'’-]+[ ]+){0,2}?(?:" + _JOBS + r"))(?=[ ]*(?:[.,;!?]|at\b|in\b|for\b|and\b|$))", 0.5,
-         ("i am a", "i'm a", "he is a", "he's a", "she is a", "she's a", "was a")),
+         ("i am a", "i'm a", "he is a", "he's a", "she is a", "she's a", "was a"), gate=_JOBS),
     Rule("ORGANIZATION", "company-form",
          r"\b(?P<v>" + _CAPS + r"(?:,?[ ]+(?:(?:and|&|of)[ ]+)?" + _CAPS + r"){0,4},?[ ]+(?i:inc|ltd|llc|llp|plc|corp"
          r"|corporation|incorporated|limited|gmbh|ag|s\.?a\.?|bv|nv|oy|ab|company|co|group|holdings|bank|foundation"
