@@ -33,6 +33,15 @@ POLL_SECONDS = 2.0
 LOOKS_AFTER_THE_QUEUE = 3
 
 
+def one_thread_each() -> None:
+    """Leave one core to each process: a library's threads in every worker wait for each other's cores, at their cost.
+
+    Effective for libraries that are loaded later, and for the workers. Who sets the variables decides.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def workers(settings: Run) -> int:
     """How many processes run at a time."""
     return (len(os.sched_getaffinity(0)) or 1) if settings.workers == "auto" else settings.workers
@@ -46,6 +55,7 @@ def run_tasks(tasks: Sequence[Task], root: Path, settings: Run, progress: Progre
     """
     if not tasks:
         return
+    one_thread_each()
     root = root.absolute()
     scratch = root.parent / SCRATCH / uuid.uuid4().hex[:12]
     scratch.mkdir(parents=True)
