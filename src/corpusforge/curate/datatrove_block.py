@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, create_model
 
+from corpusforge.curate.batches import in_batches
 from corpusforge.errors import StepFailed, UsageError
 from corpusforge.record import Dropped, Record
 from corpusforge.stage import Item, Stage, StageContext, StageSettings
@@ -58,7 +59,7 @@ class BlockStage(Stage):
             for record in records:
                 yield _filtered(record, block)
         else:
-            for batch in _batches(records):
+            for batch in in_batches(records, lambda _: 1, _BATCH):
                 yield from _through(batch, block, self.name)
 
 
@@ -225,14 +226,3 @@ def _returned(record: Record, document: Any, block: Any) -> Record:
             )
         made = _rewritten(record, [document.text], type(block).__name__)
     return made if added == record.meta else replace(made, meta=added)
-
-
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from corpusforge.curate.batches import in_batches
 from corpusforge.curate.benchmark_items import benchmark_items
 from corpusforge.curate.leakage import LeakIndex, evidence, spread
 from corpusforge.curate.shares import Share
@@ -108,15 +109,8 @@ class Decontaminate(Stage):
             yield from records
             return
         index = LeakIndex(ctx.shared)
-        batch: list[Record] = []
-        chars = 0
-        for record in records:
-            batch.append(record)
-            chars += len(record.text)
-            if chars >= BATCH_CHARS:
-                yield from _checked(batch, index, ctx)
-                batch, chars = [], 0
-        yield from _checked(batch, index, ctx)
+        for batch in in_batches(records, lambda record: len(record.text), BATCH_CHARS):
+            yield from _checked(batch, index, ctx)
 
 
 def _checked(batch: list[Record], index: LeakIndex, ctx: StageContext) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from corpusforge.curate.batches import in_batches
 from corpusforge.curate.quality_thresholds import NEAR, PUBLISHED, RULE_NAMES
 from corpusforge.record import Dropped, Record
 from corpusforge.stage import Item, Stage, StageContext, StageSettings
@@ -132,7 +133,7 @@ class Quality(Stage):
 
         settings: QualitySettings = ctx.settings
         overrides = tuple(settings.rules.items())
-        for batch in in_batches(records, _BATCH):
+        for batch in in_batches(records, lambda record: len(record.text), _BATCH):
             presets = [preset_of(record, settings) for record in batch]
             thresholds = [
                 _thresholds(preset, overrides, record.language) for preset, record in zip(presets, batch, strict=True)
@@ -170,20 +171,6 @@ def _item(record: Record, verdict: Verdict | None, score: float | None, ctx: Sta
     if score is not None and score - least <= NEAR:
         ctx.near(record, "model", score, least)
     return record
-
-
-def in_batches(records: Iterable[Record], characters: int) -> Iterator[list[Record]]:
-    """The records in order, in lists of at least `characters` together; only the last one may be shorter."""
-    batch: list[Record] = []
-    size = 0
-    for record in records:
-        batch.append(record)
-        size += len(record.text)
-        if size >= characters:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def preset_of(record: Record, settings: QualitySettings) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from corpusforge.curate.batches import in_batches
 from corpusforge.curate.redaction.kinds import CUSTOM_KIND, ENTITIES, Entity
 from corpusforge.curate.redaction.ner import EMBEDDED, NO_NER, embedded_folder
 from corpusforge.errors import CorpusforgeError
@@ -168,9 +171,7 @@ class Redact(Stage):
         """The pipelines: version of a package, files of a folder or of the shipped one; and the key's fingerprint."""
         made = {"ner" if name == settings.ner else f"ner {name}": _version_of(name) for name in settings.name_models}
         if settings.key is not None:
-            from corpusforge.curate.redaction.surrogates import fingerprint_of, read_key
-
-            made["key"] = fingerprint_of(read_key(settings.key))
+            made["key"] = _key_of(settings)
         return made
 
     @classmethod
@@ -207,12 +208,8 @@ class Redact(Stage):
                 if len(texts) < settings.common_in:
                     texts.add(text)
         pairs = sorted((word, text) for word, texts in used.items() for text in texts)
-        return pa.table(
-            {
-                name: pa.array(column, pa.uint64())
-                for name, column in zip(("word", "text"), zip(*pairs, strict=True) if pairs else ((), ()), strict=True)
-            }
-        )
+        words, texts_of = [word for word, _ in pairs], [text for _, text in pairs]
+        return pa.table({"word": pa.array(words, pa.uint64()), "text": pa.array(texts_of, pa.uint64())})
 
     def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
         """The keys of words that stand in at least `common_in` different texts of all sources together."""
@@ -278,19 +275,8 @@ def _version_of(name: str) -> str:
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     """Records of one source whose texts a name model reads together: few enough to hold."""
-    batch: list[Record] = []
-    size = 0
-    for record in records:
-        if batch and record.source != batch[0].source:
-            yield batch
-            batch, size = [], 0
-        batch.append(record)
-        size += len(record.text)
-        if len(batch) >= _MOST_RECORDS or size >= _MOST_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    for _, own in groupby(records, attrgetter("source")):
+        yield from in_batches(own, lambda record: len(record.text), _MOST_CHARACTERS, _MOST_RECORDS)
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from corpusforge.curate.batches import in_batches
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -278,16 +280,7 @@ def shingles_of(words: Ragged, n: int) -> Ragged:
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
     """Lists of texts of about `BATCH_CHARS` characters together, so that numpy works inside the cache."""
-    batch: list[str] = []
-    chars = 0
-    for text in texts:
-        batch.append(text)
-        chars += len(text)
-        if chars >= BATCH_CHARS:
-            yield batch
-            batch, chars = [], 0
-    if batch:
-        yield batch
+    return in_batches(texts, len, BATCH_CHARS)
 
 
 def mix(values: Hashes) -> Hashes:

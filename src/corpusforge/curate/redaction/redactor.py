@@ -180,7 +180,7 @@ class Redactor:
         of_fields = replace(policy, prose=False)
         open_units = layout.texts
         while open_units:
-            yield list(self._unread(layout, open_units, ledger, policy))
+            yield list(self._unread(layout, open_units, ledger, policy, of_fields))
             watch("\n".join([unit.text(ledger) for unit in open_units]))
             changed: list[Unit] = []
             size, fresh = people.size, False
@@ -216,8 +216,9 @@ class Redactor:
         _checked(made, placeholders=self._surrogates is None)
         return Outcome(made, dict(found), tuple(tuple(part.findings()) for part in layout.parts))
 
-    def _unread(self, layout: Layout, units: Iterable[Unit], ledger: Ledger, policy: Policy) -> Iterator[Ahead]:
-        of_fields = replace(policy, prose=False)
+    def _unread(
+        self, layout: Layout, units: Iterable[Unit], ledger: Ledger, policy: Policy, of_fields: Policy
+    ) -> Iterator[Ahead]:
         scope = _scope(policy)
         asked = self._tagger is not None and policy.names and policy.ner and "PERSON" in self._wanted
         for unit in units:

@@ -6,10 +6,11 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
+from corpusforge.curate.batches import in_batches
 from corpusforge.curate.redaction.gate import utf8
 from corpusforge.curate.redaction.rules import Rule, gate_of
 
-# Bytes of windows that are searched as one. Larger ones save nothing more.
+# Characters of windows that are searched as one. Larger ones save nothing more.
 _SHEET = 1 << 16
 
 Able = tuple[Rule, ...]
@@ -21,15 +22,7 @@ def able_rules(windows: Sequence[str], rules: Sequence[Rule]) -> dict[str, Able]
     other = [window for window in windows if not window.isascii()]
     found: dict[str, Able] = {}
     for same, ascii_text in ((plain, True), (other, False)):
-        sheet: list[str] = []
-        size = 0
-        for window in same:
-            sheet.append(window)
-            size += len(window)
-            if size >= _SHEET:
-                found.update(_on_sheet(sheet, rules, ascii_text=ascii_text))
-                sheet, size = [], 0
-        if sheet:
+        for sheet in in_batches(same, len, _SHEET):
             found.update(_on_sheet(sheet, rules, ascii_text=ascii_text))
     return found
 

@@ -24,9 +24,7 @@ def word_key(word: str) -> int:
     """A word's number in a step's tables; words that differ in case only share it. Who has a list of words can find
     those in it again: the tables lie beside the raw records, among the steps of the recipe, and go nowhere else.
     """
-    return int.from_bytes(
-        hashlib.blake2b(word.casefold().encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
-    )
+    return text_key(word.casefold())
 
 
 def text_key(text: str) -> int:
