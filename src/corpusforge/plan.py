@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge.discover import discover, reader_identity
-from corpusforge.errors import UsageError
 from corpusforge.recipe import Recipe, StageUse
+from corpusforge.setting_files import resolved
 from corpusforge.shards import Shard, sha256_file
 from corpusforge.stage import SourceFacts, Survey, find_stage
-from corpusforge.steps import Decided, IngestShard, Step, Store, content_of, decided, ingest_key, stage_identity
+from corpusforge.steps import Decided, IngestShard, Step, Store, decided, ingest_key, stage_identity
 from corpusforge.work import Chain, DecideTask, Link, Task
-from corpusforge.yaml_file import expand_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +114,10 @@ def _clean_rows(recipe: Recipe, made: tuple[str, ...], facts: Mapping[str, Sourc
 
 
 def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping[str, Any], open_text: bool) -> Step:
-    ready = use.settings.model_dump(mode="json")
-    shown = dict(ready)
-    for name in use.stage.file_settings:
-        ready[name], shown[name] = _files(ready[name], recipe.workspace, use.name)
+    ready, shown = resolved(use.stage, use.settings, recipe.workspace)
+    settings = use.stage.Settings.model_validate(ready)
     resources = {"/".join(path.parts[-2:]): sha256_file(path) for path in use.stage.resources()}
-    resources.update(use.stage.also_identity(use.settings))
+    resources.update(use.stage.also_identity(settings))
     if ".py:" in use.written:
         # A user's file is small and its version easily forgotten: its bytes are its identity.
         file, _, resources["function"] = use.written.rpartition(":")
@@ -135,23 +132,11 @@ def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping
         seed=recipe.spec.seed,
         facts=facts,
         sources=use.sources,
-        surveys=use.stage.has_survey(use.settings),
+        surveys=use.stage.has_survey(settings),
         makes=use.stage.makes,
         open_text=open_text,
+        places=use.places,
     )
-
-
-def _files(value: Any, workspace: Path, step: str) -> tuple[Any, Any]:
-    """A setting that names files, as absolute paths for the stage and as content hashes for the identity."""
-    if value is None or value == "bytes":
-        return value, value
-    if isinstance(value, list):
-        pairs = [_files(item, workspace, step) for item in value]
-        return [p for p, _ in pairs], [h for _, h in pairs]
-    path = (workspace / expand_variables(str(value))).resolve()
-    if not path.exists():
-        raise UsageError(f"the file {value} is not there.", where=step, hint="Paths are relative to the workspace.")
-    return str(path), content_of(path)
 
 
 def _sha(report: Mapping[str, Any] | None) -> str:

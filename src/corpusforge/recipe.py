@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from corpusforge.errors import Problem, Problems, UsageError
 from corpusforge.mix_tree import OutputTree, read_output
+from corpusforge.setting_files import check_files
 from corpusforge.source import Share, Source, read_source
 from corpusforge.stage import Role, Stage, StageSettings, find_stage
 from corpusforge.yaml_file import Location, YamlFile, did_you_mean, expand_variables, load_yaml, validate
@@ -118,13 +119,17 @@ class RecipeFile(Closed):
 
 @dataclass(frozen=True, slots=True)
 class StageUse:
-    """One stage as the recipe uses it: the step's name, the stage's class, settings, and on which sources."""
+    """One stage as the recipe uses it: the step's name, the stage's class, settings, and on which sources.
+
+    `places` tells as file:line:column where the stage (key "") and its settings (`model`, `rules.lines`) are written.
+    """
 
     name: str
     stage: type[Stage]
     settings: StageSettings
     sources: tuple[str, ...] | None = None
     written: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,13 +265,12 @@ def _check_tokenizer(spec: RecipeFile, file: YamlFile, workspace: Path) -> None:
         file.problems.append(file.problem(("tokenizer",), what, hint))
 
 
-def _settings(
-    name: str, value: Any, file: YamlFile, at: Location, folder: Path
-) -> tuple[type[Stage], StageSettings] | None:
+def _use(name: str, value: Any, file: YamlFile, at: Location, folder: Path) -> StageUse | None:
+    """The stage of that name with settings that are written at a place; None after adding every mistake."""
     try:
         stage = find_stage(name, folder=folder)
     except UsageError as error:
-        file.problems.append(file.problem(at, error.problem.what, error.problem.hint))
+        file.problems.append(file.problem((*at, "stage"), error.problem.what, error.problem.hint))
         return None
     if value is None or value is True:
         value = {}
@@ -275,7 +279,10 @@ def _settings(
         file.problems.append(file.problem(at, what))
         return None
     settings = validate(stage.Settings, value, file, at)
-    return None if settings is None else (stage, settings)
+    if settings is None:
+        return None
+    check_files(stage, settings, file, at, folder)
+    return StageUse(name, stage, settings, written=name, places=file.places(at))
 
 
 def _curate(spec: RecipeFile, file: YamlFile, workspace: Path) -> list[StageUse]:
@@ -288,8 +295,8 @@ def _curate(spec: RecipeFile, file: YamlFile, workspace: Path) -> list[StageUse]
         value = spec.curate.get(name, {})
         if value is False:
             continue
-        if (found := _settings(name, value, file, ("curate", name), workspace)) is not None:
-            uses.append(StageUse(name, found[0], found[1], written=name))
+        if (use := _use(name, value, file, ("curate", name), workspace)) is not None:
+            uses.append(use)
     also = spec.curate.get("also", [])
     if not isinstance(also, list):
         file.problems.append(file.problem(("curate", "also"), "must be a list of stages."))
@@ -326,14 +333,13 @@ def _also(also: list[Any], spec: RecipeFile, file: YamlFile, workspace: Path) ->
                 file.problems.append(file.problem((*at, "stage"), what, "Move it into the workspace."))
                 continue
         given = {k: v for k, v in value.items() if k not in ("stage", "after", "name", "sources")}
-        found = _settings(entry.stage, given, file, (*at, "stage"), workspace)
-        if found is not None:
-            name = entry.name or _step_name(found[0].name)
+        if (use := _use(entry.stage, given, file, at, workspace)) is not None:
+            name = entry.name or _step_name(use.stage.name)
             if name in RESERVED or not _STEP_NAME.fullmatch(name):
                 what = f"a step cannot be named {name!r}."
                 file.problems.append(file.problem((*at, "stage"), what, "Give it a name: of small letters and dashes."))
                 continue
-            made.append((StageUse(name, found[0], found[1], entry.sources, entry.stage), entry.after, at))
+            made.append((replace(use, name=name, sources=entry.sources), entry.after, at))
     return made
 
 
@@ -379,8 +385,8 @@ def _generate(
     _check_engine(spec.generate.get("engine", {"kind": "extractive"}), file)
     for name in GENERATE:
         value = spec.generate.get(name, False)
-        if value is not False and (found := _settings(name, value, file, ("generate", name), workspace)) is not None:
-            uses.append(StageUse(name, found[0], found[1], written=name))
+        if value is not False and (use := _use(name, value, file, ("generate", name), workspace)) is not None:
+            uses.append(use)
     redacted = any(use.stage.name == "redact" for use in curate)
     private = [s.name for s in sources if s.spec.personal_data]
     if uses and not redacted and private:

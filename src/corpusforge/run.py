@@ -23,7 +23,7 @@ import orjson
 from corpusforge.errors import CorpusforgeError, Problem, StepFailed, UsageError
 from corpusforge.recipe import Run
 from corpusforge.shards import disk_failure, write_json
-from corpusforge.work import Chain, DecideTask, Task, perform, task_key
+from corpusforge.work import Chain, Doing, Task, doing_first, perform, task_key
 
 Progress = Callable[[], None]
 SCRATCH = ".scratch"
@@ -101,32 +101,25 @@ def _raise_unfinished(tasks: Sequence[Task], scratch: Path) -> None:
     if not missing:
         return
     begun = [task for task in missing if (scratch / f"{task_key(task)}.begun").exists()]
-    place = " or ".join(sorted({_place(task) for task in begun[:4]} or {_place(missing[0])}))
+    place = " or ".join(sorted({doing_first(task).place for task in begun[:4] or missing[:1]}))
     what = f"a worker was killed; {len(missing)} of {len(tasks)} tasks ended without a result."
     hint = "Out of memory? Use fewer --workers. Run again to resume."
     raise StepFailed(what, where=place, hint=hint)
 
 
-def _place(task: Task) -> str:
-    if isinstance(task, DecideTask):
-        return task.step.name
-    if task.ingest is not None:
-        return f"ingest, {task.ingest.name}"
-    return f"{task.links[0].step.name}, {task.start.name if task.start else ''}"
-
-
 def _guarded(task: Task, root: Path, scratch: Path) -> None:
     """Perform a task; an error becomes a file, and an exception of its own where no file can be written."""
     key = task_key(task)
+    phases = [doing_first(task)]
     try:
         (scratch / f"{key}.begun").touch()
         with _silent():
-            perform(task, root)
+            perform(task, root, phases.append)
         (scratch / f"{key}.done").touch()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() in a stage must not end the build as if all were well
-        problem, exit_code = _problem(error, task)
+        problem, exit_code = _problem(error, phases[-1])
         value = {"where": problem.where, "what": problem.what, "hint": problem.hint, "exit_code": exit_code}
         try:
             write_json(scratch / f"{key}.error.json", value)
@@ -134,17 +127,22 @@ def _guarded(task: Task, root: Path, scratch: Path) -> None:
             raise _as_error(problem, exit_code) from None
 
 
-def _problem(error: BaseException, task: Task) -> tuple[Problem, int]:
-    """What to tell of an error. What an exception of a library says may quote a record, so only type and place stay."""
-    if isinstance(error, OSError) and (failure := disk_failure(error, _place(task))) is not None:
+def _problem(error: BaseException, doing: Doing) -> tuple[Problem, int]:
+    """What to tell of an error. What an exception of a library says may quote a record, so only type and place stay.
+
+    A mistake of the recipe is told where it is written, if the stage names no other place than its own setting.
+    """
+    if isinstance(error, OSError) and (failure := disk_failure(error, doing.place)) is not None:
         error = failure
     if isinstance(error, CorpusforgeError):
         problem = error.problem
-        return Problem(problem.where or _place(task), problem.what, problem.hint), error.exit_code
+        if isinstance(error, UsageError) and doing.step and (written := doing.written(problem.where)):
+            return Problem(written, f"{doing.step.name}: {problem.what}", problem.hint), error.exit_code
+        return Problem(problem.where or doing.place, problem.what, problem.hint), error.exit_code
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     place = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
     hint = "This is a defect of the stage; the message is withheld, as it may quote a record."
-    return Problem(_place(task), f"{type(error).__name__} at {place}.", hint), StepFailed.exit_code
+    return Problem(doing.place, f"{type(error).__name__} at {place}.", hint), StepFailed.exit_code
 
 
 @contextmanager

@@ -53,6 +53,22 @@ class SourceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file or folder that a setting names: the setting's place, and the path as the recipe writes it.
+
+    `prefix` stands ahead of the path in the setting. A folder is known by all that lies below it (`whole`), else by its
+    own settings and vocabularies; a `secret` file's content enters no identity by way of this.
+    """
+
+    setting: tuple[str | int, ...]
+    written: str
+    prefix: str = ""
+    whole: bool = False
+    secret: bool = False
+    hint: str = "Paths are relative to the workspace."
+
+
+@dataclass(frozen=True, slots=True)
 class Near:
     """A record that is kept though a rule's score came close to its threshold."""
 
@@ -149,6 +165,23 @@ class Stage:
         raise NotImplementedError
 
     @classmethod
+    def files(cls, settings: Any) -> Iterator[NamedFile]:
+        """The files that these settings name; those of `file_settings`, where a stage says nothing else."""
+        for name in cls.file_settings:
+            value = getattr(settings, name)
+            several = isinstance(value, list | tuple)
+            for place, one in enumerate(value if several else (value,)):
+                if one is not None and str(one) != "bytes":
+                    yield NamedFile((name, place) if several else (name,), str(one))
+
+    @classmethod
+    def check(cls, settings: Any) -> None:
+        """Look into the files that settings name, by absolute paths, before anything runs.
+
+        Raises UsageError for one that is not what it should be; its `where` is the setting's name.
+        """
+
+    @classmethod
     def resources(cls) -> tuple[Path, ...]:
         """Files shipped with the stage (templates, word lists) that decide its output; hashed into its identity."""
         return ()
@@ -187,7 +220,7 @@ class FunctionStage(Stage):
 
 
 def stage(*, version: int, name: str | None = None) -> Callable[[StreamFunction], type[FunctionStage]]:
-    """Declare a user's stage.
+    """Declare a user's stage. A parameter annotated `Path` (or `Path | None`) names a file: see `Stage.file_settings`.
 
     >>> @stage(version=1)
     ... def drop_short(records, *, min_words: int = 20):
@@ -198,17 +231,21 @@ def stage(*, version: int, name: str | None = None) -> Callable[[StreamFunction]
 
     def declare(function: StreamFunction) -> type[FunctionStage]:
         fields: dict[str, Any] = {}
+        paths: list[str] = []
         hints = inspect.get_annotations(function, eval_str=True)
         for parameter in inspect.signature(function).parameters.values():
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
                 default = ... if parameter.default is inspect.Parameter.empty else parameter.default
                 fields[parameter.name] = (hints.get(parameter.name, Any), default)
+                if hints.get(parameter.name) in (Path, Path | None):
+                    paths.append(parameter.name)
         function_name = getattr(function, "__name__", "stage")
         settings = create_model(f"{function_name}_settings", __base__=StageSettings, **fields)
         body = {
             "__doc__": function.__doc__,
             "name": name or function_name.replace("_", "-"),
             "version": version,
+            "file_settings": tuple(paths),
             "Settings": settings,
             "function": staticmethod(function),
         }

@@ -13,6 +13,7 @@ import orjson
 from corpusforge.errors import StepFailed
 from corpusforge.ingest.files import InputFile
 from corpusforge.manifest import fingerprint, library_version
+from corpusforge.setting_files import changed
 from corpusforge.shards import Shard, sha256_file
 from corpusforge.stage import SourceFacts, find_stage
 
@@ -38,6 +39,7 @@ class Step:
 
     `settings` are ready for the stage (absolute paths); in `identity` files stand as content hashes.
     `decided_by` names an earlier step whose decisions hold for this one too, which then surveys nothing itself.
+    `places` tells where the recipe writes the stage (key "") and its settings, as file:line:column.
     `open_text` tells that records may still hold personal data, so nothing of their text may be shown.
     """
 
@@ -54,6 +56,7 @@ class Step:
     decided_by: str | None = None
     makes: bool = False
     open_text: bool = False
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def concerns(self, source: str) -> bool:
         """Whether this step treats a source's records; others pass it untouched."""
@@ -162,38 +165,22 @@ def hashed(file: InputFile) -> InputFile:
     return InputFile(file.url, file.name, digest.hexdigest(), size)
 
 
-def content_of(path: Path) -> str:
-    """The sha256 of a file that a setting names; of a folder, that of its settings and vocabularies, not of weights."""
-    if not path.is_dir():
-        return sha256_file(path)
-    inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix in (".json", ".txt", ".model"))
-    return fingerprint([[p.name, sha256_file(p)] for p in inside])
-
-
 def load_stage(step: Step) -> tuple[Any, Any]:
     """The stage object of a step and its settings. Raises StepFailed if a file it is made of changed since the plan."""
     stage = find_stage(step.stage, folder=step.folder)
-    found: dict[str, Any] = {}
-    known: dict[str, Any] = {}
+    settings = stage.Settings.model_validate(dict(step.settings))
+    others = list(dict.fromkeys(changed(stage, settings, step.identity["settings"])))
     if ".py:" in step.stage:
-        found["the stage's file"] = sha256_file(step.folder / step.stage.rpartition(":")[0])
-        known["the stage's file"] = step.identity["resources"].get(Path(step.stage.rpartition(":")[0]).name)
-    for name in stage.file_settings:
-        found[name] = _contents(step.settings[name])
-        known[name] = step.identity["settings"][name]
-    if changed := [name for name in found if found[name] != known[name]]:
-        what = f"{', '.join(changed)} changed while the build ran."
+        file = step.stage.rpartition(":")[0]
+        if sha256_file(step.folder / file) != step.identity["resources"].get(Path(file).name):
+            others.insert(0, "the stage's file")
+    if others:
+        what = f"{', '.join(others)} changed while the build ran."
         raise StepFailed(what, where=step.name, hint="Run the build again.")
-    return stage(), stage.Settings.model_validate(dict(step.settings))
+    return stage(), settings
 
 
 def facts_of_stage(step: Step) -> dict[str, Any]:
     """What the stage of a step tells the card's reader of itself."""
     stage = find_stage(step.stage, folder=step.folder)
     return dict(stage.facts(stage.Settings.model_validate(dict(step.settings))))
-
-
-def _contents(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_contents(item) for item in value]
-    return value if value is None or value == "bytes" else content_of(Path(value))

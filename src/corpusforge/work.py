@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,39 @@ class DecideTask:
 Task = Chain | DecideTask
 
 
-def perform(task: Task, root: Path) -> None:
-    """Run a task; everything it finishes is committed below `root` as it goes."""
+@dataclass(slots=True)
+class Doing:
+    """What a task is at: which step (None: ingest), on which shard ("": on all of them)."""
+
+    step: Step | None
+    shard: str
+
+    @property
+    def place(self) -> str:
+        """The step, with the shard where it is at one."""
+        name = "ingest" if self.step is None else self.step.name
+        return f"{name}, {self.shard}" if self.shard else name
+
+    def written(self, setting: str) -> str | None:
+        """file:line:column of a setting of the step, of the step itself for "" and what is not written; else None."""
+        if self.step is None or not (setting == "" or setting.partition(".")[0] in self.step.settings):
+            return None
+        return self.step.places.get(setting) or self.step.places.get("")
+
+
+def doing_first(task: Task) -> Doing:
+    """What a task begins with."""
+    if isinstance(task, DecideTask):
+        return Doing(task.step, "")
+    if task.ingest is not None:
+        return Doing(None, task.ingest.name)
+    return Doing(task.links[0].step, task.start.name if task.start else "")
+
+
+def perform(task: Task, root: Path, begin: Callable[[Doing], None]) -> None:
+    """Run a task; everything it finishes is committed below `root` as it goes. `begin` is told of each phase ahead."""
     store = Store(root)
+    begin(doing_first(task))
     if isinstance(task, DecideTask):
         _decide(task, store)
         return
@@ -70,6 +101,7 @@ def perform(task: Task, root: Path) -> None:
     if task.ingest is not None:
         current = _ingest(task.ingest, task.ingest_key, store)
     for link in task.links:
+        begin(Doing(link.step, current.name if current else ""))
         if current is None:
             raise StepFailed("has no shard to start from.", where=link.step.name)
         if link.phase == "survey":

@@ -41,6 +41,12 @@ class YamlFile:
                 return f"{self.shown}:{line}:{column}"
         return f"{self.shown}:1:1"
 
+    def places(self, location: Location) -> dict[str, str]:
+        """file:line:column of a location (key "") and of all that is written below it, by its keys joined by dots."""
+        size = len(location)
+        below = [found for found in self.marks if len(found) > size and found[:size] == location]
+        return {"": self.where(location)} | {".".join(map(str, at[size:])): self.where(at) for at in below}
+
     def problem(self, location: Location, what: str, hint: str = "") -> Problem:
         """A mistake at a location of this file."""
         return Problem(self.where(location), what, hint)

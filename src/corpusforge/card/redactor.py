@@ -132,7 +132,9 @@ def _treated(step: StepFacts, source: str) -> Treated:
         source=source,
         policy=str(settings.get("policy", "")),
         style=str(settings.get("style", "")),
-        name_model=name_model.rpartition("/")[2],
+        name_model=next(
+            (one.name for one in step.facts.name_models if one.version == name_model), name_model
+        ).rpartition("/")[2],
         read=read,
         model=max(0, read - none - form - sum(step.counts[source].quarantined.values())),
         none=none,

@@ -67,6 +67,14 @@ class Language(Stage):
     file_settings: ClassVar[tuple[str, ...]] = ("model",)
     Settings: ClassVar[type[StageSettings]] = LanguageSettings
 
+    @classmethod
+    def check(cls, settings: LanguageSettings) -> None:
+        """The model, where one is named, can be read."""
+        if settings.model is not None:
+            from corpusforge.curate.language_fasttext import fasttext_model
+
+            fasttext_model(settings.model)
+
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record with its language, or `Dropped` as `language` with the probability it had."""
         for source, group in groupby(records, key=lambda record: record.source):
@@ -90,7 +98,7 @@ def _judge(source: str, ctx: StageContext) -> _Judge:
     columns = [k for k, code in enumerate(detector.languages) if code in keep]
     if not columns:
         hint = "Use codes of ISO 639-1 such as en, or name a fastText model whose labels hold these."
-        raise UsageError(f"{source}: the language model knows none of {', '.join(keep)}.", hint=hint)
+        raise UsageError(f"{source}: the language model knows none of {', '.join(keep)}.", where="keep", hint=hint)
     odds = [_DECLARED_ODDS if code in declared else 1.0 for code in detector.languages]
     return _Judge(ctx, detector, keep, declared, columns, odds)
 

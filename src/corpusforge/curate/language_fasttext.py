@@ -46,13 +46,15 @@ def fasttext_model(path: str) -> FasttextModel:
     import fasttext
 
     if not Path(path).is_file():
-        raise UsageError(f"language model {path} does not exist.", hint="Leave `model` out to use py3langid.")
+        hint = "Leave `model` out to use py3langid."
+        raise UsageError(f"language model {path} does not exist.", where="model", hint=hint)
     # load_model greets on stderr for historical reasons.
     fasttext.FastText.eprint = lambda _: None
     try:
         return FasttextModel(fasttext.load_model(path))
     except ValueError as error:
-        raise UsageError(f"{path} is no fastText model.", hint="Use a file such as lid.176.bin or .ftz.") from error
+        hint = "Use a file such as lid.176.bin or .ftz."
+        raise UsageError(f"{path} is no fastText model.", where="model", hint=hint) from error
 
 
 def _code(label: str) -> str:

@@ -118,6 +118,14 @@ class Quality(Stage):
     Settings: ClassVar[type[StageSettings]] = QualitySettings
 
     @classmethod
+    def check(cls, settings: QualitySettings) -> None:
+        """The model, where one is named, can be read."""
+        if settings.model is not None:
+            from corpusforge.curate.quality_model import loaded
+
+            loaded(settings.model)
+
+    @classmethod
     def facts(cls, settings: QualitySettings) -> Mapping[str, Any]:
         """`model`, where one is named: its file's name and, of one fitted here, its cross-validated figures."""
         if settings.model is None:

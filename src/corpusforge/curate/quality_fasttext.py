@@ -45,9 +45,10 @@ def read_fasttext(path: Path) -> FasttextQuality:
     try:
         model = fasttext.load_model(str(path))
     except (ValueError, RuntimeError) as error:
-        raise UsageError(f"{path} is no fastText model that can be read.", hint="Is the download complete?") from error
+        what = f"{path} is no fastText model that can be read."
+        raise UsageError(what, where="model", hint="Is the download complete?") from error
     labels = [label for label in model.get_labels() if label.removeprefix("__label__").lower() in KEEP]
     if len(labels) != 1:
         hint = f"One of its labels must be {', '.join(KEEP)}."
-        raise UsageError(f"{path} does not say which label is that of texts to keep.", hint=hint)
+        raise UsageError(f"{path} does not say which label is that of texts to keep.", where="model", hint=hint)
     return FasttextQuality(model, labels[0])

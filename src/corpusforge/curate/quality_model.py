@@ -69,7 +69,7 @@ def read_model(path: Path) -> QualityModel:
     """The model in a file that `corpusforge fit quality` wrote. Raises UsageError for any other."""
     hint = "Train one with `corpusforge fit quality LABELLED --out FILE`."
     if not path.is_file():
-        raise UsageError(f"quality model {path} does not exist.", hint=hint)
+        raise UsageError(f"quality model {path} does not exist.", where="model", hint=hint)
     try:
         content: dict[str, Any] = orjson.loads(path.read_bytes())
         if content["format"] != FORMAT:
@@ -80,7 +80,7 @@ def read_model(path: Path) -> QualityModel:
             raise ValueError("columns")
         return QualityModel(rows[:, 0], rows[:, 1], rows[:, 2], float(content["bias"]), places, content.get("fit"))
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is no quality model of this version.", hint=hint) from error
+        raise UsageError(f"{path} is no quality model of this version.", where="model", hint=hint) from error
 
 
 @lru_cache(maxsize=4)

@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from corpusforge.curate.batches import in_batches
 from corpusforge.curate.redaction.kinds import CUSTOM_KIND, ENTITIES, Entity
-from corpusforge.curate.redaction.ner import EMBEDDED, NO_NER, embedded_folder
-from corpusforge.errors import CorpusforgeError
-from corpusforge.manifest import fingerprint, library_version
+from corpusforge.curate.redaction.ner import EMBEDDED, NO_NER, embedded_folder, is_package
+from corpusforge.errors import CorpusforgeError, UsageError
+from corpusforge.manifest import library_version
 from corpusforge.record import Dropped, Quarantined, Record
-from corpusforge.shards import sha256_file
-from corpusforge.stage import Decision, Item, SourceFacts, Stage, StageContext, StageSettings, Survey
+from corpusforge.setting_files import content_of
+from corpusforge.stage import Decision, Item, NamedFile, SourceFacts, Stage, StageContext, StageSettings, Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +30,11 @@ _MOST_RECORDS = 256
 _MOST_CHARACTERS = 1 << 19
 _EXAMPLES = ("doc", "article", "public")
 _WORD = re.compile(r"\w+")
+_KEY_FILE = "file:"
+_NO_PIPELINE = (
+    "Write embedded, none, an installed spaCy pipeline, or a folder such as `corpusforge fit names` writes; paths are "
+    "relative to the workspace."
+)
 
 
 class SourcePolicy(BaseModel):
@@ -167,9 +172,39 @@ class Redact(Stage):
     Settings = RedactSettings
 
     @classmethod
+    def files(cls, settings: RedactSettings) -> Iterator[NamedFile]:
+        """Name models that are neither shipped nor an installed package, and the file that holds the key."""
+        ner: list[tuple[tuple[str, ...], str]] = [(("ner",), settings.ner)]
+        ner += [(("by_source", name, "ner"), rules.ner) for name, rules in settings.by_source.items() if rules.ner]
+        for setting, name in ner:
+            if name not in (EMBEDDED, NO_NER) and not is_package(name):
+                yield NamedFile(setting, name, whole=True, hint=_NO_PIPELINE)
+        if settings.key is not None and settings.key.startswith(_KEY_FILE):
+            hint = "Make a key once, such as by `openssl rand -hex 32`, and name its file, from the workspace."
+            yield NamedFile(("key",), settings.key.removeprefix(_KEY_FILE), _KEY_FILE, secret=True, hint=hint)
+
+    @classmethod
+    def check(cls, settings: RedactSettings) -> None:
+        """A key that lies in a file is a key, and a folder named for names holds a pipeline."""
+        for named in cls.files(settings):
+            where = ".".join(map(str, named.setting))
+            if named.secret:
+                try:
+                    _key_of(settings)
+                except UsageError as error:
+                    raise UsageError(error.problem.what, where=where, hint=error.problem.hint) from None
+            elif not all((Path(named.written) / name).is_file() for name in ("meta.json", "config.cfg")):
+                what = f"{Path(named.written).name} is no folder of a spaCy pipeline."
+                raise UsageError(what, where=where, hint=_NO_PIPELINE)
+
+    @classmethod
     def also_identity(cls, settings: RedactSettings) -> Mapping[str, str]:
-        """The pipelines: version of a package, files of a folder or of the shipped one; and the key's fingerprint."""
-        made = {"ner" if name == settings.ner else f"ner {name}": _version_of(name) for name in settings.name_models}
+        """The pipelines: version of a package, files of a folder or of the shipped one; and the key's fingerprint.
+
+        A folder for a source alone is told by its content in the settings.
+        """
+        named = sorted(name for name in settings.name_models if name == settings.ner or not Path(name).is_dir())
+        made = {"ner" if name == settings.ner else f"ner {name}": _version_of(name) for name in named}
         if settings.key is not None:
             made["key"] = _key_of(settings)
         return made
@@ -267,10 +302,7 @@ class Redact(Stage):
 def _version_of(name: str) -> str:
     """What a name model is: a fingerprint of the files of a folder or of the shipped one, or a package's version."""
     folder = embedded_folder() if name == EMBEDDED else Path(name)
-    if not folder.is_dir():
-        return f"{name} {library_version(name)}"
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return fingerprint([[path.relative_to(folder).as_posix(), sha256_file(path)] for path in files])
+    return content_of(folder, whole=True) if folder.is_dir() else f"{name} {library_version(name)}"
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:

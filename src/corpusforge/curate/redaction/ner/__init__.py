@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,12 @@ def knows(name: str | None, languages: Iterable[str]) -> bool:
     """
     made_for = pipeline(name).lang
     return made_for == "xx" or made_for in {language.split("-")[0].casefold() for language in (*languages,) or ("en",)}
+
+
+def is_package(name: str) -> bool:
+    """Whether a Python package of that name is installed, as spaCy's own pipelines are; nothing is imported."""
+    found = find_spec(name) if name.isidentifier() else None
+    return found is not None and found.origin is not None
 
 
 def embedded_folder() -> Path:
