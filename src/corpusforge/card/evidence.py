@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from corpusforge.card.facts import DuplicateFacts, Facts, StepFacts
+from corpusforge.card.facts import Facts
 from corpusforge.card.figures import count, plural
 from corpusforge.card.section import Section
+from corpusforge.card.step_facts import DuplicateFacts, StepFacts
 
 
 class DuplicateReason(Section):

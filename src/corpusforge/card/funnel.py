@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from corpusforge.card.evidence import Duplicates, QualityModel, make_duplicates, make_models
-from corpusforge.card.facts import Facts, NearSample, StepCounts
+from corpusforge.card.facts import Facts
 from corpusforge.card.section import Section
+from corpusforge.card.step_facts import NearSample, StepCounts
 
 EXAMPLES = 3
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from corpusforge.card.facts import AuditFacts, Facts, TallyFacts
+from corpusforge.card.audit_facts import AuditFacts, TallyFacts
+from corpusforge.card.facts import Facts
 from corpusforge.card.figures import bound_sentence, column, count, plural
 from corpusforge.card.section import Section
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from corpusforge.card.facts import ModelFigures, NameModelFacts, ShareFacts, StepFacts
 from corpusforge.card.figures import count, part, plural, share
 from corpusforge.card.section import Section
+from corpusforge.card.step_facts import ModelFigures, NameModelFacts, ShareFacts, StepFacts
 
 NO_MODEL = "no-ner"
 FORM_ONLY = "structured-only"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from corpusforge.card.facts import Facts, MCQAudit, MCQSample, StepFacts
+from corpusforge.card.facts import Facts, MCQAudit, MCQSample
 from corpusforge.card.section import Section
+from corpusforge.card.step_facts import StepFacts
 
 SAMPLES = 20
 
