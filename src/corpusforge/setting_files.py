@@ -50,7 +50,7 @@ def resolved(stage: type[Stage], settings: StageSettings, workspace: Path) -> tu
     Raises UsageError for a file that is not there.
     """
     ready = settings.model_dump(mode="json")
-    shown = settings.model_dump(mode="json")
+    shown = stage.identity_settings(settings)
     for named in stage.files(settings):
         path = path_of(named, workspace)
         if not path.exists():

@@ -85,6 +85,8 @@ class StageContext:
     `sources` holds the shard's own source in `survey` and `apply`, and every source of the recipe in `decide`.
     `shared` and `mine` are the tables that `decide` made for all shards and for this shard.
     `counts[source][key]` is summed over shards into the step's report (for example findings per kind).
+    `responses` is the folder of the build's response cache; `paid` counts what this run asked of an engine. Neither is
+    part of any identity.
     """
 
     settings: Any
@@ -93,6 +95,8 @@ class StageContext:
     shared: pa.Table | None = None
     mine: pa.Table | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    responses: Path | None = None
+    paid: dict[str, int] = field(default_factory=dict)
     _near: list[Near] = field(default_factory=list)
 
     def count(self, source: str, key: str, n: int = 1) -> None:
@@ -185,6 +189,12 @@ class Stage:
     def resources(cls) -> tuple[Path, ...]:
         """Files shipped with the stage (templates, word lists) that decide its output; hashed into its identity."""
         return ()
+
+    @classmethod
+    def identity_settings(cls, settings: Any) -> dict[str, Any]:
+        """What of the settings decides the output; a stage leaves out what only tells how (addresses, patience)."""
+        found: dict[str, Any] = settings.model_dump(mode="json")
+        return found
 
     @classmethod
     def also_identity(cls, settings: Any) -> Mapping[str, str]:

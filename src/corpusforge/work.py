@@ -29,6 +29,8 @@ from corpusforge.shards import (
 from corpusforge.stage import StageContext, Survey
 from corpusforge.steps import Decided, IngestShard, Step, Store, hashed, load_stage
 
+RESPONSES = "responses"
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -196,6 +198,7 @@ def _context(step: Step, settings: Any, shard: Shard, decided: Decided, store: S
         sources={shard.source: step.facts[shard.source]},
         shared=table(decided.shared, decided.shared_sha),
         mine=table(decided.mine.get(shard.name), decided.mine_sha.get(shard.name, "")),
+        responses=store.root.parent / RESPONSES,
     )
 
 
@@ -284,7 +287,8 @@ def _apply(link: Link, shard: Shard, store: Store) -> Shard:
     finally:
         ledger.close(error)
     counted = ctx.counts.get(shard.source, {})
-    return ledger.commit(step.output_name(shard.name), time.process_time() - started, counted, {})
+    extra = {"paid": dict(sorted(ctx.paid.items()))} if ctx.paid else {}
+    return ledger.commit(step.output_name(shard.name), time.process_time() - started, counted, extra)
 
 
 def task_key(task: Task) -> str:

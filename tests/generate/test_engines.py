@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -49,17 +50,17 @@ def test_whatever_changes_the_answer_changes_the_key() -> None:
 
 
 def test_an_engine_that_is_not_there_is_a_usage_error() -> None:
-    for name in ("vllm", "endpoint", "extractiv"):
-        with pytest.raises(UsageError, match="only extractive") as caught:
-            find_engine(name)
-        assert "extractive" in caught.value.problem.hint
+    with pytest.raises(UsageError, match="only endpoint, extractive, vllm") as caught:
+        find_engine("extractiv")
+    assert "extractive" in caught.value.problem.hint
 
 
 def test_the_extractive_engine_answers_with_spans_of_the_passage() -> None:
     engine = find_engine("extractive")()
     text = manuals(1)[0].text
     good = GenerationRequest("qa", (Message("user", text, "Manual"),), n=5)
-    answered, refused, broken = engine.generate([good, replace(good, task="poem"), replace(good, messages=())])
+    requests = (good, replace(good, task="poem"), replace(good, messages=()))
+    answered, refused, broken = (asyncio.run(engine.answer(request)) for request in requests)
     rows = orjson.loads(answered.texts[0])
     assert 1 <= len(rows) <= 5
     for row in rows:

@@ -1,18 +1,20 @@
 """A store of answers on disk, addressed by content, that survives being killed at any byte.
 
-Layout: `<folder>/<first two digits of the key>/<writer>.log`, append-only segments, one writer each. A segment is a row
-of frames: magic (4 bytes), length of the payload (4, little-endian), blake2b-8 of the payload, payload (JSON). A frame
-is believed only if all of it is there and its digest is right; a torn tail is never read, and no
-writer appends behind one.
+Layout: `<folder>/<writer>.log`, append-only segments, one for each process that writes. A segment is a row of frames:
+magic (4 bytes), length of the payload (4, little-endian), blake2b-8 of the payload, payload (JSON). A frame is believed
+only if all of it is there and its digest is right; a torn tail is never read, and no writer appends behind one.
 Only redacted text comes here: prompts are kept as keys alone, and answers are made from redacted records.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import uuid
+from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -21,50 +23,107 @@ import orjson
 from corpusforge.generate.engines.door import GenerationResponse, Usage
 
 MAGIC = b"CFr1"
+KEPT_ERRORS = ("refused", "empty")
+OPEN_FILES = 64
 _HEAD = len(MAGIC) + 4 + 8
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
 class ResponseCache:
-    """Answers by request key. Several processes may use one folder: each appends to segments of its own.
+    """Answers by request key. Several processes may use one folder: each appends to a segment of its own.
 
-    `sync` makes each `put` durable before it returns; without it a power cut may lose the last answers (never corrupt
-    them), while a killed process loses nothing that `put` has returned from.
+    `put` hands an answer to the system, so that a killed process loses nothing; `sync` makes what was put outlive a
+    power cut. In memory lie places only (about 200 bytes an answer), not answers.
     """
 
-    def __init__(self, folder: Path, *, sync: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._sync = sync
-        self._writer = uuid.uuid4().hex[:12]
-        self._open: dict[str, IO[bytes]] = {}
-        self._found: dict[str, dict[str, GenerationResponse]] = {}
+        self._own = folder / f"{uuid.uuid4().hex[:16]}.log"
+        self._writing: IO[bytes] | None = None
+        self._claims: int | None = None
+        self._read_to: dict[Path, int] = {}
+        self._places: dict[str, tuple[Path, int, int]] = {}
+        self._files: OrderedDict[Path, int] = OrderedDict()
 
     def get(self, key: str) -> GenerationResponse | None:
-        """The whole answer to `key`, or None. What another process adds after a prefix was first read is not seen."""
-        return self._prefix(key).get(key)
+        """The whole answer to `key`, also where another process has just put it, or None."""
+        if not _KEY.fullmatch(key):
+            raise ValueError("a cache key has 32 hex digits")
+        place = self._places.get(key)
+        if place is None:
+            self._look()
+            place = self._places.get(key)
+        if place is None:
+            return None
+        path, start, size = place
+        try:
+            found = read_frame(os.pread(self._reading(path), size, start), 0)
+        except FileNotFoundError:
+            found = None
+        if found is None:  # damaged since it was read: as good as never answered
+            del self._places[key]
+            return None
+        return found[0]
 
     def put(self, response: GenerationResponse) -> None:
-        """Keep an answer. Errors are not kept: they are tried again. A key that is there already stays as it is."""
-        if response.finish == "error":
+        """Keep an answer. A key that is there already stays as it is.
+
+        Errors are not kept and tried again, but for refusals and empty answers, which were paid for.
+        """
+        if response.finish == "error" and response.error not in KEPT_ERRORS:
             return
-        found = self._prefix(response.key)
-        if response.key in found:
+        if response.key in self._places:
             return
         payload = _encode(response)
         frame = MAGIC + len(payload).to_bytes(4, "little") + _digest(payload) + payload
-        file = self._segment(response.key[:2])
-        file.write(frame)
-        file.flush()
-        if self._sync:
-            os.fsync(file.fileno())
-        found[response.key] = response
+        if self._writing is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._writing = self._own.open("ab")
+            _sync_folder(self.folder)
+        start = self._writing.tell()
+        self._writing.write(frame)
+        self._writing.flush()
+        self._places[response.key] = (self._own, start, len(frame))
+        self._read_to[self._own] = start + len(frame)
+
+    def sync(self) -> None:
+        """Make durable what was put; may run beside `put` in another thread."""
+        if self._writing is not None:
+            os.fsync(self._writing.fileno())
+
+    def claim(self, key: str) -> bool:
+        """Whether this process may ask for `key`: False while another one does. Ends with `release` or the process."""
+        if self._claims is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._claims = os.open(self.folder / ".claims", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place_of(key))
+        except (BlockingIOError, PermissionError):
+            return False
+        except OSError:  # a shared disk without locks: two may ask for the same, and both answers are whole
+            return True
+        return True
+
+    def release(self, key: str) -> None:
+        """Give a claim back."""
+        if self._claims is not None:
+            try:
+                fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, _place_of(key))
+            except OSError:
+                return
 
     def close(self) -> None:
-        """Make everything durable and close the segments."""
-        for file in self._open.values():
-            os.fsync(file.fileno())
-            file.close()
-        self._open.clear()
+        """Make everything durable and close the files; what is put later opens a new one."""
+        if self._writing is not None:
+            self.sync()
+            self._writing.close()
+            self._writing = None
+            self._own = self.folder / f"{uuid.uuid4().hex[:16]}.log"
+        if self._claims is not None:
+            os.close(self._claims)
+            self._claims = None
+        while self._files:
+            os.close(self._files.popitem()[1])
 
     def __enter__(self) -> ResponseCache:
         return self
@@ -72,40 +131,67 @@ class ResponseCache:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _segment(self, prefix: str) -> IO[bytes]:
-        if prefix not in self._open:
-            folder = self.folder / prefix
-            folder.mkdir(parents=True, exist_ok=True)
-            self._open[prefix] = (folder / f"{self._writer}.log").open("ab")
-        return self._open[prefix]
+    def _reading(self, path: Path) -> int:
+        if path not in self._files:
+            self._files[path] = os.open(path, os.O_RDONLY)
+            if len(self._files) > OPEN_FILES:
+                os.close(self._files.popitem(last=False)[1])
+        return self._files[path]
 
-    def _prefix(self, key: str) -> dict[str, GenerationResponse]:
-        if not _KEY.fullmatch(key):
-            raise ValueError("a cache key has 32 hex digits")
-        prefix = key[:2]
-        if prefix not in self._found:
-            found: dict[str, GenerationResponse] = {}
-            # Sorted, and the first one wins: two writers that answered the same key give every reader the same answer.
-            for path in sorted((self.folder / prefix).glob("*.log")):
-                for response in read_segment(path):
-                    found.setdefault(response.key, response)
-            self._found[prefix] = found
-        return self._found[prefix]
+    def _look(self) -> None:
+        """Read what was added since the last look, by anybody."""
+        try:
+            segments = sorted(entry.path for entry in os.scandir(self.folder) if entry.name.endswith(".log"))
+        except FileNotFoundError:
+            return
+        # Sorted, and the first one wins: two writers that answered one key give every reader the same answer.
+        for name in segments:
+            path = Path(name)
+            seen = self._read_to.get(path, 0)
+            if path != self._own and path.stat().st_size > seen:
+                with path.open("rb") as file:
+                    file.seek(seen)
+                    data = file.read()
+                at = 0
+                for response, end in _frames(data):
+                    self._places.setdefault(response.key, (path, seen + at, end - at))
+                    at = end
+                self._read_to[path] = seen + at
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name must outlive a power cut too."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def read_segment(path: Path) -> list[GenerationResponse]:
     """The whole answers of a segment, up to its end or its first torn or damaged frame."""
-    data = path.read_bytes()
-    responses: list[GenerationResponse] = []
+    return [response for response, _ in _frames(path.read_bytes())]
+
+
+def read_frame(data: bytes, at: int) -> tuple[GenerationResponse, int] | None:
+    """The answer of the frame at an offset and where the frame ends; None for one that is torn or damaged."""
+    size = int.from_bytes(data[at + 4 : at + 8], "little")
+    payload = data[at + _HEAD : at + _HEAD + size]
+    whole = len(data) >= at + _HEAD and len(payload) == size
+    if not whole or data[at : at + 4] != MAGIC or _digest(payload) != data[at + 8 : at + _HEAD]:
+        return None
+    return _decode(payload), at + _HEAD + size
+
+
+def _frames(data: bytes) -> Iterator[tuple[GenerationResponse, int]]:
     at = 0
-    while at + _HEAD <= len(data):
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        payload = data[at + _HEAD : at + _HEAD + size]
-        if data[at : at + 4] != MAGIC or len(payload) < size or _digest(payload) != data[at + 8 : at + _HEAD]:
-            break
-        responses.append(_decode(payload))
-        at += _HEAD + size
-    return responses
+    while (found := read_frame(data, at)) is not None:
+        yield found
+        at = found[1]
+
+
+def _place_of(key: str) -> int:
+    return int(key[:15], 16)
 
 
 def _digest(payload: bytes) -> bytes:
@@ -119,10 +205,12 @@ def _encode(response: GenerationResponse) -> bytes:
             "texts": response.texts,
             "finish": response.finish,
             "usage": [response.usage.prompt_tokens, response.usage.completion_tokens],
+            "error": response.error,
         }
     )
 
 
 def _decode(payload: bytes) -> GenerationResponse:
     value = orjson.loads(payload)
-    return GenerationResponse(value["key"], tuple(value["texts"]), value["finish"], Usage(*value["usage"]))
+    usage = Usage(*value["usage"])
+    return GenerationResponse(value["key"], tuple(value["texts"]), value["finish"], usage, value.get("error", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -11,7 +11,20 @@ import orjson
 from corpusforge.record import Message, stable_hash
 
 Finish = Literal["stop", "length", "error"]
-ErrorKind = Literal["", "unsupported", "bad-request", "context", "timeout", "overloaded", "refused", "unparsable"]
+ErrorKind = Literal[
+    "",
+    "unsupported",  # the engine has no such task
+    "bad-request",  # the server will not have it, whoever asks again
+    "context",  # longer than the model can read
+    "refused",  # the model or the server's filter declines
+    "empty",  # an answer without a word
+    "damaged",  # an answer that is cut off, or is not what the protocol says
+    "timeout",
+    "overloaded",
+    "server",  # the server failed (5xx)
+    "unreachable",
+    "denied",  # no right to ask: key, quota, or no such model
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,8 @@ class Usage:
 class GenerationResponse:
     """The answers to one request, in order; `error` is empty unless `finish` is `error`.
 
-    An error is a value, not an exception: one request that fails must not take its batch with it.
+    `finish` is `length` if any of the answers was cut at `max_tokens`. An error is a value, not an exception: one
+    request that fails must not take its batch with it.
     """
 
     key: str
@@ -100,7 +114,7 @@ class GenerationResponse:
 
 
 class Engine(Protocol):
-    """What answers requests. Responses come in the order of the requests, one each."""
+    """What answers requests, many at a time."""
 
     name: str
 
@@ -108,6 +122,10 @@ class Engine(Protocol):
         """What decides the answers; part of every request's key and of the step's identity."""
         ...
 
-    def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[GenerationResponse]:
-        """Answer the requests; never raises for a single bad one."""
+    async def answer(self, request: GenerationRequest) -> GenerationResponse:
+        """Answer one request; never raises for a bad one, only for what no request could survive (StepFailed)."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections; the engine answers no more."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import orjson
@@ -22,19 +21,19 @@ class Extractive:
         """The rules' version takes the place of a model's revision."""
         return Identity(self.name, "rules", str(VERSION))
 
-    def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[GenerationResponse]:
-        """Answer the requests in order."""
-        for request in requests:
-            key = request.key(self.identity())
-            if request.task != "qa":
-                yield GenerationResponse(key, (), "error", error="unsupported")
-                continue
-            passages = [message for message in request.messages if message.role == "user"]
-            if not passages:
-                yield GenerationResponse(key, (), "error", error="bad-request")
-                continue
-            text, title = passages[-1].content, passages[-1].name
-            record = Record(f"passage:{stable_hash(text)}", "", "doc", text, Origin("", 0, len(text), "char"), title)
-            pairs = choose(record, mine(record), request.n, request.n)
-            rows = [{"question": pair.question, "answer": pair.answer, "spans": pair.spans} for pair in pairs]
-            yield GenerationResponse(key, (orjson.dumps(rows).decode(),))
+    async def answer(self, request: GenerationRequest) -> GenerationResponse:
+        """Answer one request."""
+        key = request.key(self.identity())
+        if request.task != "qa":
+            return GenerationResponse(key, (), "error", error="unsupported")
+        passages = [message for message in request.messages if message.role == "user"]
+        if not passages:
+            return GenerationResponse(key, (), "error", error="bad-request")
+        text, title = passages[-1].content, passages[-1].name
+        record = Record(f"passage:{stable_hash(text)}", "", "doc", text, Origin("", 0, len(text), "char"), title)
+        pairs = choose(record, mine(record), request.n, request.n)
+        rows = [{"question": pair.question, "answer": pair.answer, "spans": pair.spans} for pair in pairs]
+        return GenerationResponse(key, (orjson.dumps(rows).decode(),))
+
+    async def aclose(self) -> None:
+        """Nothing is held."""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from typing import Any
 
 from corpusforge.errors import UsageError
 from corpusforge.generate.engines.door import Engine
+from corpusforge.generate.engines.settings import EngineSettings
 
-ENGINES: Mapping[str, str] = {"extractive": "corpusforge.generate.engines.extractive:Extractive"}
+ENGINES: Mapping[str, str] = {
+    "extractive": "corpusforge.generate.engines.extractive:Extractive",
+    "vllm": "corpusforge.generate.engines.vllm:Vllm",
+    "endpoint": "corpusforge.generate.engines.endpoint:Endpoint",
+}
 
 
-def find_engine(name: str) -> type[Engine]:
-    """The engine of that name. Raises UsageError, with the engines that this version has, for any other name."""
+def find_engine(name: str) -> Any:
+    """The engine's class. Raises UsageError, with the engines that this version has, for any other name."""
     path = ENGINES.get(name)
     if path is None:
         raise UsageError(
@@ -20,5 +26,11 @@ def find_engine(name: str) -> type[Engine]:
             hint="Write `engine: {kind: extractive}`: rows are taken from the text by rules, without a model.",
         )
     module, _, attribute = path.partition(":")
-    found: type[Engine] = getattr(importlib.import_module(module), attribute)
-    return found
+    return getattr(importlib.import_module(module), attribute)
+
+
+def make_engine(settings: EngineSettings) -> Engine:
+    """The engine that the settings describe. Nothing is started or connected before its first call."""
+    found = find_engine(settings.kind)
+    made: Engine = found() if settings.kind == "extractive" else found(settings)
+    return made

@@ -1,0 +1,209 @@
+"""The engine behind an address: any server that speaks OpenAI's chat completions, asked until it answers.
+
+Wire format: https://platform.openai.com/docs/api-reference/chat/create. The key is read from the environment when the
+first call is made, goes into one header, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import httpx
+import orjson
+
+from corpusforge.errors import StepFailed
+from corpusforge.generate.engines.door import GenerationRequest, GenerationResponse, Identity, Usage
+from corpusforge.generate.engines.failures import EMPTY_ATTEMPTS, PASSING, Failure, of_status, pause
+from corpusforge.generate.engines.limiter import Limiter
+from corpusforge.generate.engines.settings import EngineSettings
+
+
+class Endpoint:
+    """Answers by calls to a server. `retried` counts attempts that failed and were made again, by kind."""
+
+    name: ClassVar[str] = "endpoint"
+    first_pause: ClassVar[float] = 0.5
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self.limiter = Limiter(settings.max_in_flight)
+        self.retried: dict[str, int] = {}
+        self._client: httpx.AsyncClient | None = None
+        self._answered = False
+        self._started = 0.0
+        self._stop: StepFailed | None = None
+
+    def identity(self) -> Identity:
+        """Model and revision as the recipe names them: what stands behind an address cannot be looked at."""
+        return Identity(self.name, self.settings.model, _revision(self.settings.revision, self.settings))
+
+    async def answer(self, request: GenerationRequest) -> GenerationResponse:
+        """Answer one request, in as many attempts as its failures are worth. Raises StepFailed where none can help."""
+        key = request.key(self.identity())
+        body = orjson.dumps(self.payload(request))
+        attempt = 0
+        self._started = self._started or time.monotonic()
+        while True:
+            async with self.limiter.slot() as number:
+                if self._stop is not None:
+                    raise self._stop
+                found = await self._attempt(body, request, key)
+                if isinstance(found, GenerationResponse):
+                    self.limiter.succeeded()
+                    return found
+                if found.kind in ("overloaded", "timeout"):
+                    self.limiter.overloaded(number, found.wait or 0.0)
+            attempt += not self._may_be_starting(found)
+            tries = min(EMPTY_ATTEMPTS, self.settings.attempts) if found.kind == "empty" else self.settings.attempts
+            if found.kind not in PASSING or attempt >= tries:
+                return GenerationResponse(key, (), "error", error=found.kind)
+            self.retried[found.kind] = self.retried.get(found.kind, 0) + 1
+            await asyncio.sleep(max(found.wait or 0.0, pause(max(attempt, 1), self.first_pause)))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def base(self) -> str:
+        """Where the server answers, without a slash at the end."""
+        return self.settings.address.rstrip("/")
+
+    def served_model(self) -> str:
+        """The model's name in requests."""
+        return self.settings.model
+
+    def payload(self, request: GenerationRequest) -> dict[str, Any]:
+        """The body of a request; prompts first and byte for byte as they were made."""
+        sampling = request.sampling
+        made: dict[str, Any] = {
+            "model": self.served_model(),
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": request.seed % 2**31,
+        }
+        if request.n != 1:
+            made["n"] = request.n
+        if sampling.stop:
+            made["stop"] = list(sampling.stop)
+        if request.schema is not None:
+            schema = {"name": request.task, "schema": dict(request.schema), "strict": True}
+            made["response_format"] = {"type": "json_schema", "json_schema": schema}
+        for name, value in self.more_fields().items():
+            if value is None:
+                made.pop(name, None)
+            else:
+                made[name] = value
+        return made
+
+    def more_fields(self) -> Mapping[str, Any]:
+        """Fields that the recipe adds to every request; null leaves one out."""
+        return self.settings.options
+
+    def trusts_environment(self) -> bool:
+        """Whether proxies and certificates that the environment names hold for this server."""
+        return True
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"content-type": "application/json"}
+        if name := self.settings.key_env:
+            key = os.environ.get(name, "").strip()
+            if not key:
+                what = f"the environment variable {name}, which holds the endpoint's key, is not set."
+                raise StepFailed(what, where="generate.engine", hint=f"Set {name} where the build runs.")
+            if not key.isascii() or not key.isprintable():
+                what = (
+                    f"the environment variable {name} does not hold a key: it has characters that no header may have."
+                )
+                raise StepFailed(what, where="generate.engine", hint=f"Set {name} again.")
+            headers["authorization"] = f"Bearer {key}"
+        return headers
+
+    def _connected(self) -> httpx.AsyncClient:
+        if self._client is None:
+            most = self.settings.max_in_flight
+            self._client = httpx.AsyncClient(
+                headers=self._headers(),
+                timeout=httpx.Timeout(None, connect=min(30.0, self.settings.timeout)),
+                limits=httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=30.0),
+                trust_env=self.trusts_environment(),
+            )
+        return self._client
+
+    def _may_be_starting(self, failure: Failure) -> bool:
+        """A server that never answered yet may still load its model: for a while that costs no attempt."""
+        if self._answered or not failure.starting:
+            return False
+        return time.monotonic() - self._started < self.settings.patience
+
+    async def _attempt(self, body: bytes, request: GenerationRequest, key: str) -> GenerationResponse | Failure:
+        try:
+            client = self._connected()
+            # The whole call has the limit: a server that sends a byte now and then would never run out of another.
+            async with asyncio.timeout(self.settings.timeout):
+                reply = await client.post(f"{await self.base()}/chat/completions", content=body)
+        except (TimeoutError, httpx.TimeoutException):
+            return Failure("timeout")
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError):
+            return Failure("unreachable", starting=True)
+        except httpx.HTTPError:  # the connection broke, or the body is cut off or badly compressed
+            return Failure("damaged", starting=True)
+        if reply.status_code != 200:
+            failure = of_status(reply.status_code, reply.headers, reply.content)
+            if failure.kind == "denied":
+                self._stop = self._denied(reply.status_code)
+                raise self._stop
+            return failure
+        self._answered = True
+        return read_answer(reply.content, request, key)
+
+    def _denied(self, status: int) -> StepFailed:
+        name = self.settings.key_env
+        why = {404: f"has no model {self.settings.model!r}, or no chat completions at that address"}.get(
+            status, f"does not accept the key in {name}" if name else "wants a key"
+        )
+        hint = (
+            "Check engine.model and engine.address." if status == 404 else "Check engine.key_env and the key's quota."
+        )
+        return StepFailed(f"the server {why} (status {status}).", where="generate.engine", hint=hint)
+
+
+def read_answer(body: bytes, request: GenerationRequest, key: str) -> GenerationResponse | Failure:
+    """What a chat completion says, one text for each of the `n` answers wanted; a Failure if it is none."""
+    try:
+        value = orjson.loads(body)
+        choices = {choice["index"]: choice for choice in reversed(value["choices"])}
+        wanted = [choices[index] for index in range(request.n)]
+        finishes = [choice.get("finish_reason") or "stop" for choice in wanted]
+        messages = [choice["message"] for choice in wanted]
+        refused = any(message.get("refusal") for message in messages) or "content_filter" in finishes
+        texts = tuple(str(message.get("content") or "") for message in messages)
+        usage = _usage(value.get("usage"))
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
+        return Failure("damaged")
+    if refused:
+        return GenerationResponse(key, (), "error", usage, "refused")
+    if "length" in finishes:
+        return GenerationResponse(key, texts, "length", usage)
+    if not any(text.strip() for text in texts):
+        return Failure("empty")
+    return GenerationResponse(key, texts, "stop", usage)
+
+
+def _usage(value: Any) -> Usage:
+    if not isinstance(value, dict):
+        return Usage()
+    return Usage(int(value.get("prompt_tokens") or 0), int(value.get("completion_tokens") or 0))
+
+
+def _revision(revision: str, settings: EngineSettings) -> str:
+    """The revision with the options that decide answers, if there are any."""
+    options = settings.deciding_options()
+    return revision if not options else f"{revision} {orjson.dumps(options).decode()}".strip()
