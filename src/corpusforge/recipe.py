@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from corpusforge.engine_choice import read_engine
 from corpusforge.errors import Problem, Problems, UsageError
 from corpusforge.mix_tree import OutputTree, read_output
 from corpusforge.setting_files import check_files
@@ -382,7 +383,10 @@ def _generate(
         if key not in (*GENERATE, "engine"):
             hint = did_you_mean(key, (*GENERATE, "engine"))
             file.problems.append(file.problem(("generate", key), f"unknown task {key!r}.", hint))
-    _check_engine(spec.generate.get("engine", {"kind": "extractive"}), file)
+    engine = read_engine(spec.generate.get("engine", "extractive"), file, ("generate", "engine"), workspace)
+    if engine is not None and engine.kind != "extractive":
+        what = f"no task is written by the engine {engine.kind!r} yet."
+        file.problems.append(file.problem(("generate", "engine"), what, "Use extractive."))
     for name in GENERATE:
         value = spec.generate.get(name, False)
         if value is not False and (use := _use(name, value, file, ("generate", name), workspace)) is not None:
@@ -394,16 +398,3 @@ def _generate(
         hint = "Remove redact: false, or declare personal_data: none in those sources."
         file.problems.append(file.problem(("generate",), what, hint))
     return uses
-
-
-def _check_engine(value: Any, file: YamlFile) -> None:
-    at: Location = ("generate", "engine")
-    kind = value.get("kind") if isinstance(value, Mapping) else value
-    if kind in ("vllm", "endpoint"):
-        file.problems.append(file.problem(at, f"the engine {kind!r} is not part of this version.", "Use extractive."))
-    elif kind != "extractive":
-        file.problems.append(file.problem(at, f"no engine named {kind!r}.", "Known: extractive."))
-    elif isinstance(value, Mapping):
-        for key in value:
-            if key != "kind":
-                file.problems.append(file.problem((*at, key), f"unknown key {key!r}.", did_you_mean(key, ["kind"])))

@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+from corpusforge.engine_choice import KINDS, settings_class
 from corpusforge.recipe import CURATE, GENERATE, Also, RecipeFile
 from corpusforge.shards import write_json
 from corpusforge.source import SourceFile
@@ -30,8 +31,8 @@ def recipe_schema() -> dict[str, Any]:
     curate["also"] = {"type": "array", "items": Also.model_json_schema(), "description": "Stages beside these."}
     schema["properties"]["curate"] = _closed(curate)
     generate = {name: _stage(name, definitions) for name in GENERATE}
-    engine = {"kind": {"enum": ["extractive"]}}
-    generate["engine"] = {**_closed(engine), "description": "What writes the rows."}
+    engine = settings_class().model_json_schema()
+    generate["engine"] = {"anyOf": [{"enum": list(KINDS)}, engine], "description": "What writes the rows."}
     schema["properties"]["generate"] = _closed(generate)
     group = {"anyOf": [_AMOUNT, {"type": "object", "additionalProperties": _AMOUNT}]}
     total = {"anyOf": [{"const": "all"}, _AMOUNT], "description": "The total, or all that shares and caps allow."}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from corpusforge.generate.engines.door import Sampling
 from corpusforge.stage import StageSettings
+from corpusforge.units import parse_share
 
 Option = str | int | float | bool | None
 
@@ -64,6 +65,10 @@ OUR_FIELDS = frozenset(("model", "messages", "n", "response_format", "stream"))
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
+def _share(value: object) -> object:
+    return float(parse_share(value)) if isinstance(value, str) else value
+
+
 class EngineSettings(StageSettings):
     """`generate.engine`: what writes the rows. `extractive` needs no model and no other key."""
 
@@ -100,8 +105,8 @@ class EngineSettings(StageSettings):
     max_in_flight: int = Field(
         default=256, ge=1, le=10_000, description="Calls at a time at most; fewer while the server cannot keep up."
     )
-    max_failed: float = Field(
-        default=0.05, ge=0, le=1, description="Share of calls that may die before the build ends."
+    max_failed: Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str)] = Field(
+        default=0.05, ge=0, le=1, description="Share of calls that may die before the build ends, such as 5%."
     )
     start_timeout: float | None = Field(
         default=None,
@@ -163,7 +168,7 @@ class EngineSettings(StageSettings):
                 yield (name,), f"{name} says nothing to the engine 'extractive', which has no model.", "Remove it."
             return
         if not self.model:
-            hint = "Name a folder or a model of the Hub." if self.kind == "vllm" else "As the server calls it."
+            hint = "with a folder or a name on the Hub." if self.kind == "vllm" else "as the server calls it."
             yield ("model",), f"the engine {self.kind!r} needs a model.", f"Add model: {hint}"
         if self.max_tokens >= self.context_tokens:
             what = f"max_tokens ({self.max_tokens}) leaves no room for a prompt in {self.context_tokens} tokens."
