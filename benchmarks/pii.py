@@ -268,11 +268,11 @@ def measured(samples: list[Sample], policy: str, ner: str | None, misses: Counte
     from corpusforge.curate import redact
 
     chosen = settings(policy, ner)
-    redactor = redact._redactor(chosen.model_dump_json())
+    redactor = redact.redactor_of(chosen)
     common = common_words([sample.record for sample in samples], chosen) if policy == "strict" else None
     tally = Tally()
     for sample in samples:
-        outcome = redactor.redact(sample.record, redact._policy(sample.record, None, chosen, common))
+        outcome = redactor.redact(sample.record, redact.policy_of(sample.record, None, chosen, common))
         for text, gold, found in zip(sample.record.parts, sample.gold, outcome.parts, strict=True):
             for start, end, kind, _ in tally.add(text, gold, found):
                 if misses is not None:
@@ -306,7 +306,7 @@ def on_docs(ner: str | None, misses: Counter[str] | None) -> dict[str, Any]:
         record = _record("docs", folder, "doc", text)
         for policy, redactor in ours.items():
             chosen = settings(policy, ner)
-            found = [f for f in redactor.redact(record, redact._policy(record, None, chosen)).parts[0]
+            found = [f for f in redactor.redact(record, redact.policy_of(record, None, chosen)).parts[0]
                      if not ADDRESS.fullmatch(text[f.start : f.end])]  # fmt: skip
             counts[policy][folder] += len(found)
             kinds[policy].update(f.kind for f in found)

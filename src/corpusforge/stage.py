@@ -276,6 +276,9 @@ BUILT_IN: Mapping[str, str] = {
     "qa": "corpusforge.generate.qa:QA",
     "mcq": "corpusforge.generate.mcq:MCQ",
     "reading": "corpusforge.generate.reading:Reading",
+    "verify": "corpusforge.generate.verify.stage:Verify",
+    "alike": "corpusforge.generate.alike:Alike",
+    "rescan": "corpusforge.curate.rescan:Rescan",
     "tokens": "corpusforge.mix.tokens:Tokens",
 }
 ENTRY_POINTS = "corpusforge.stages"

@@ -24,7 +24,7 @@ from corpusforge.stage import Decision, Item, NamedFile, SourceFacts, Stage, Sta
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from corpusforge.curate.redaction.redactor import Outcome, Policy
+    from corpusforge.curate.redaction.redactor import Outcome, Policy, Redactor
 
 _MOST_RECORDS = 256
 _MOST_CHARACTERS = 1 << 19
@@ -267,11 +267,11 @@ class Redact(Stage):
         """Each record redacted, `Dropped` (redacted too) with `too-much-personal-data`, or `Quarantined`."""
         settings: RedactSettings = ctx.settings
         common = None if ctx.shared is None else frozenset(ctx.shared["word"].to_pylist())
-        for batch in _batches(records):
+        for batch in batches_of(records):
             source = batch[0].source
             chosen = settings.of(source)
-            read = [(record, _policy(record, ctx.sources.get(source), chosen, common)) for record in batch]
-            outcomes = _redactor(chosen.model_dump_json(), _key_of(chosen)).redact_all(read)
+            read = [(record, policy_of(record, ctx.sources.get(source), chosen, common)) for record in batch]
+            outcomes = redactor_of(chosen).redact_all(read)
             for (record, policy), outcome in zip(read, outcomes, strict=True):
                 yield self._told(record, outcome, policy, chosen, ctx)
 
@@ -305,7 +305,7 @@ def _version_of(name: str) -> str:
     return content_of(folder, whole=True) if folder.is_dir() else f"{name} {library_version(name)}"
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+def batches_of(records: Iterable[Record]) -> Iterator[list[Record]]:
     """Records of one source whose texts a name model reads together: few enough to hold."""
     for _, own in groupby(records, attrgetter("source")):
         yield from in_batches(own, lambda record: len(record.text), _MOST_CHARACTERS, _MOST_RECORDS)
@@ -317,9 +317,10 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, RedactionFailed) else type(error).__name__
 
 
-def _policy(
+def policy_of(
     record: Record, facts: SourceFacts | None, settings: RedactSettings, common: frozenset[int] | None = None
 ) -> Policy:
+    """How a record is read, by its kind and language and by what its source declares."""
     from corpusforge.curate.redaction.ner import knows
     from corpusforge.curate.redaction.redactor import Policy
 
@@ -349,6 +350,12 @@ def _key_of(settings: RedactSettings) -> str:
     from corpusforge.curate.redaction.surrogates import fingerprint_of, read_key
 
     return fingerprint_of(read_key(settings.key))
+
+
+def redactor_of(settings: RedactSettings) -> Redactor:
+    """The redactor of some settings, built once in a process."""
+    made: Redactor = _redactor(settings.model_dump_json(), _key_of(settings))
+    return made
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from corpusforge.generate.qa import numbered
 from corpusforge.generate.qa_miner import choose, mine
 from corpusforge.generate.qa_pair import Pair
 from corpusforge.generate.questions import asked, repeats
-from corpusforge.generate.rows import evidence, make_row, wanted
+from corpusforge.generate.rows import context, evidence, make_row, wanted
 from corpusforge.generate.sentences import normalised
 from corpusforge.record import Dropped, Kind, Record
 from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
@@ -41,7 +41,7 @@ class MCQ(Stage):
     """Items whose wrong options are checked to be false, of one form and length, with the right one in any place."""
 
     name: ClassVar[str] = "mcq"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("pyyaml",)
     makes: ClassVar[bool] = True
     Settings: ClassVar[type[StageSettings]] = MCQSettings
@@ -134,5 +134,6 @@ def _item(question: Question, found: Options) -> Record:
         "near": list(found.near),
         "far": list(found.far),
         "evidence": evidence(question.record, pair.spans),
+        "context": context(question.record, pair.spans),
     }
     return make_row(question.record, "mcq", question.row, user=user, assistant=lettered[found.gold], meta=meta)

@@ -12,7 +12,7 @@ from corpusforge.generate.phrasings import resource, templates
 from corpusforge.generate.qa_miner import choose, mine
 from corpusforge.generate.qa_pair import Pair
 from corpusforge.generate.questions import asked, decide_repeats, questions_table, repeats
-from corpusforge.generate.rows import evidence, make_row, row_id, wanted
+from corpusforge.generate.rows import context, evidence, make_row, row_id, wanted
 from corpusforge.record import Dropped, Kind, Record
 from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
 
@@ -33,7 +33,7 @@ class QA(Stage):
     """Questions and extractive answers from headings, tables, steps, definitions, commands, conditions and chats."""
 
     name: ClassVar[str] = "qa"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("pyyaml",)
     makes: ClassVar[bool] = True
     Settings: ClassVar[type[StageSettings]] = QASettings
@@ -102,5 +102,6 @@ def qa_row(record: Record, identity: str, pair: Pair) -> Record:
         "question": pair.question,
         "answer": pair.answer,
         "evidence": evidence(record, pair.spans),
+        "context": context(record, pair.spans),
     }
     return make_row(record, "qa", identity, user=pair.question, assistant=pair.answer, meta=meta)

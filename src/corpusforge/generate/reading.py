@@ -16,7 +16,7 @@ from corpusforge.generate.page import Page
 from corpusforge.generate.phrasings import resource, templates
 from corpusforge.generate.reading_tasks import MAKERS, Task
 from corpusforge.generate.reading_terms import decide_terms, read_terms, terms_table
-from corpusforge.generate.rows import evidence, make_row, row_id, wanted
+from corpusforge.generate.rows import context, evidence, make_row, row_id, wanted
 from corpusforge.record import Dropped, Kind, Record, stable_hash
 from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
 
@@ -43,7 +43,7 @@ class Reading(Stage):
     """Title, summary, connective, continuation, completion, cloze, ordering and word-to-text tasks of each record."""
 
     name: ClassVar[str] = "reading"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("pyyaml",)
     makes: ClassVar[bool] = True
     Settings: ClassVar[type[StageSettings]] = ReadingSettings
@@ -113,5 +113,6 @@ def _row(record: Record, identity: str, task: Task) -> Record:
         "answer": task.answer,
         "completion": f"{user}\n{task.answer}",
         "evidence": evidence(record, task.spans),
+        "context": context(record, task.spans),
     }
     return make_row(record, "reading", identity, user=user, assistant=task.answer, meta=meta)

@@ -8,6 +8,8 @@ from typing import Any
 from corpusforge.record import Kind, Message, Record, record_id
 from corpusforge.stage import StageContext
 
+AROUND = 700
+
 
 def row_id(parent: Record, kind: Kind, template: str, start: int, n: int) -> str:
     """A row's id: the parent, the template, the place in the parent and a number among rows of the same three."""
@@ -43,6 +45,24 @@ def make_row(
 def evidence(parent: Record, spans: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
     """Where the answer stands: [{"record", "start", "end"}], offsets in characters of the parent's text."""
     return [{"record": parent.id, "start": start, "end": end} for start, end in spans]
+
+
+def context(parent: Record, spans: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """The passage that the answer is read from: the evidence with some lines around it, as {"start", "end", "text"}.
+
+    It begins and ends with whole lines where they are not too long; the checks hold the row against it.
+    """
+    text = parent.text
+    low, high = min(start for start, _ in spans), max(end for _, end in spans)
+    start, end = max(0, low - AROUND), min(len(text), high + AROUND)
+    if start and (line := text.find("\n", start, low)) >= 0:
+        start = line + 1
+    if end < len(text) and (line := text.rfind("\n", high, end)) >= 0:
+        end = line
+    for span in parent.spans:
+        start = span.start if span.start < start < span.end else start
+        end = span.end if span.start < end < span.end else end
+    return {"start": start, "end": end, "text": text[start:end]}
 
 
 def wanted(record: Record, kinds: Sequence[str], sources: Sequence[str] | None, ctx: StageContext) -> bool:

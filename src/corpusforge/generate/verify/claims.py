@@ -1,0 +1,102 @@
+"""Lays an answer beside its source: each sentence of the answer with the few sentences that it can have come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from corpusforge.generate.sentences import sentences
+from corpusforge.generate.verify.figures import Figure, figures
+from corpusforge.generate.verify.lexicon import Lexicon
+from corpusforge.generate.verify.words import Word, content, cut
+
+MOST_SENTENCES = 5
+_MARK = re.compile(r"(?m)^[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t]+")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence as words; `proof` tells whether it lies in the evidence rather than around it."""
+
+    words: tuple[Word, ...]
+    lexicon: Lexicon
+    proof: bool = True
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The stems of its words of content."""
+        return frozenset(word.stem for word in self.words if content(word, self.lexicon))
+
+    @cached_property
+    def figures(self) -> list[Figure]:
+        """Its numbers."""
+        return figures(self.words, self.lexicon)
+
+    @cached_property
+    def all_stems(self) -> frozenset[str]:
+        """The stems of all its words."""
+        return frozenset(word.stem for word in self.words)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of an answer, and the sentences of the source that say most of it (best first; maybe none)."""
+
+    said: Sentence
+    source: tuple[Sentence, ...] = field(default=())
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """All stems of the sentences that it is laid beside."""
+        return frozenset().union(*(sentence.all_stems for sentence in self.source))
+
+
+def split(text: str, lexicon: Lexicon, *, proof: bool = True) -> list[Sentence]:
+    """The sentences of a text, lines apart, without the marks of lists and headings."""
+    text = _MARK.sub("", text)
+    found: list[Sentence] = []
+    for start, end in _lines(text):
+        for first, last in sentences(text, start, end):
+            words = cut(text[first:last])
+            if words:
+                found.append(Sentence(tuple(words), lexicon, proof))
+    return found
+
+
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    # Hard-wrapped prose goes on over a line break; a line that ends a sentence, and one before a gap, does not.
+    start = 0
+    for match in re.finditer(r"\n", text):
+        at = match.start()
+        rest = text[at + 1 : at + 60]
+        goes_on = text[start:at].rstrip()[-1:].isalnum() and rest[:1].islower()
+        if not goes_on:
+            yield start, at
+            start = at + 1
+    yield start, len(text)
+
+
+def lay(said: Sequence[Sentence], source: Sequence[Sentence]) -> list[Claim]:
+    """Each sentence of the answer with the sentences of the source that share most with it, at most five.
+
+    A further one must add two stems: else a number or name from elsewhere would bring its own sentence along.
+    """
+    claims: list[Claim] = []
+    for sentence in said:
+        left = set(sentence.stems)
+        chosen: list[Sentence] = []
+        rest = list(source)
+        while rest and len(chosen) < MOST_SENTENCES:
+            best = max(rest, key=lambda one: (len(left & one.stems), one.proof, -len(one.stems)))
+            gain = len(left & best.stems)
+            if gain < (2 if chosen else 1):
+                break
+            chosen.append(best)
+            rest.remove(best)
+            left -= best.stems
+        if not chosen and source and not sentence.stems:
+            chosen = [one for one in source if one.proof][:MOST_SENTENCES] or list(source[:1])
+        claims.append(Claim(sentence, tuple(chosen)))
+    return claims

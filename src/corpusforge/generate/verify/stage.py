@@ -1,0 +1,69 @@
+"""The stage `verify`: keeps the rows that their source proves, and each other row as a Dropped with the rule's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from corpusforge.generate.phrasings import resource
+from corpusforge.generate.verify.checks import Rules, problems
+from corpusforge.generate.verify.form import Limits
+from corpusforge.generate.verify.problem import Problem
+from corpusforge.record import SYNTHETIC, Dropped, Record
+from corpusforge.stage import Item, Stage, StageContext, StageSettings
+
+
+class VerifySettings(StageSettings):
+    """How strict the checks are."""
+
+    max_question_chars: int = Field(1_000, ge=50, le=100_000, description="Longest question of a Q&A row or item.")
+    max_answer_chars: int = Field(4_000, ge=50, le=100_000, description="Longest answer.")
+    longest_unsupported: float = Field(
+        3.0, gt=0, le=100, description="Weight of the longest stretch of an answer that its source does not support."
+    )
+    min_support: float = Field(0.5, ge=0, le=1, description="Least share of an answer's words that its source has.")
+
+
+class Verify(Stage):
+    """Checks every synthetic row against the passage it is from; other records pass."""
+
+    name: ClassVar[str] = "verify"
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("pyyaml", "py3langid")
+    Settings: ClassVar[type[StageSettings]] = VerifySettings
+
+    @classmethod
+    def resources(cls) -> tuple[Path, ...]:
+        """Files whose bytes decide the output beside the code."""
+        return resource("agreement"), resource("alterations")
+
+    def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
+        """Each row kept, or dropped with the first rule that it breaks."""
+        rules = rules_of(ctx.settings)
+        for record in records:
+            if record.kind not in SYNTHETIC:
+                yield record
+                continue
+            problem = next(problems(record, rules), None) or verdict(record)
+            if problem is None:
+                ctx.count(record.source, "proven")
+                yield record
+            else:
+                yield Dropped(record, problem.reason, problem.score, problem.threshold, problem.detail)
+
+
+def rules_of(settings: VerifySettings) -> Rules:
+    """The thresholds that the settings give."""
+    limits = Limits(question=settings.max_question_chars, answer=settings.max_answer_chars)
+    return Rules(limits, settings.longest_unsupported, settings.min_support)
+
+
+def verdict(record: Record) -> Problem | None:
+    """What the model's own check makes of a row; only a plain yes keeps it. Rows that were not asked about pass."""
+    given = record.meta.get("verdict", "")
+    if given in ("", "yes"):
+        return None
+    return Problem("verdict-no" if given == "no" else "verdict-unparsable", 0, 1)
