@@ -39,7 +39,7 @@ class Endpoint:
 
     def identity(self) -> Identity:
         """Model and revision as the recipe names them: what stands behind an address cannot be looked at."""
-        return Identity(self.name, self.settings.model, _revision(self.settings.revision, self.settings))
+        return Identity(self.name, self.settings.model, revision_with_options(self.settings.revision, self.settings))
 
     async def answer(self, request: GenerationRequest) -> GenerationResponse:
         """Answer one request, in as many attempts as its failures are worth. Raises StepFailed where none can help."""
@@ -144,11 +144,12 @@ class Endpoint:
         return time.monotonic() - self._started < self.settings.patience
 
     async def _attempt(self, body: bytes, request: GenerationRequest, key: str) -> GenerationResponse | Failure:
+        client = self._connected()
+        address = f"{await self.base()}/chat/completions"
         try:
-            client = self._connected()
             # The whole call has the limit: a server that sends a byte now and then would never run out of another.
             async with asyncio.timeout(self.settings.timeout):
-                reply = await client.post(f"{await self.base()}/chat/completions", content=body)
+                reply = await client.post(address, content=body)
         except (TimeoutError, httpx.TimeoutException):
             return Failure("timeout")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError):
@@ -203,7 +204,7 @@ def _usage(value: Any) -> Usage:
     return Usage(int(value.get("prompt_tokens") or 0), int(value.get("completion_tokens") or 0))
 
 
-def _revision(revision: str, settings: EngineSettings) -> str:
+def revision_with_options(revision: str, settings: EngineSettings) -> str:
     """The revision with the options that decide answers, if there are any."""
     options = settings.deciding_options()
     return revision if not options else f"{revision} {orjson.dumps(options).decode()}".strip()
