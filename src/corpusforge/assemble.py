@@ -85,7 +85,7 @@ def _there(folder: Path) -> dict[str, Any] | None:
         manifest = read_manifest(folder)
     except UsageError:
         return None
-    outputs = [*manifest["mix"].values(), manifest["eval"]]
+    outputs = [*manifest["mix"].values(), manifest["eval"], manifest.get("packed", {"files": []})]
     for file in (file for output in outputs for file in output["files"]):
         path = folder / file["path"]
         if not path.is_file() or path.stat().st_size != file["bytes"] or sha256_file(path) != file["sha256"]:
@@ -117,6 +117,7 @@ def _write(
     from corpusforge.card.write import write_card
     from corpusforge.evaluate.write import build_eval
     from corpusforge.gates import evaluate_gates
+    from corpusforge.mix.packed import build_packed
     from corpusforge.mix.write import build_mix
     from corpusforge.samples import choose_samples
 
@@ -146,6 +147,8 @@ def _write(
         "lineage": lineage,
         **choose_samples(shards, plan.recipe.spec.seed),
     }
+    if (packed := build_packed(paths, plan.recipe, mix, work)) is not None:
+        manifest["packed"] = packed
     if (audit := audited()) is not None:
         manifest["audit"] = audit
     decided = next((s.decided for s in states.values() if s.step and s.step.stage == "decontaminate"), None)

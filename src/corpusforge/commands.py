@@ -124,6 +124,11 @@ def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     outputs = {
         name: {"rows": output["rows"], "tokens": output["got_tokens"]} for name, output in manifest["mix"].items()
     }
+    packed = manifest.get("packed", {})
+    sequences = {
+        name: {"length": packed["length"], **{key: one[key] for key in ("sequences", "efficiency")}}
+        for name, one in packed.get("outputs", {}).items()
+    }
     return {
         "recipe": manifest["name"],
         "build": manifest["build"],
@@ -133,6 +138,7 @@ def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         "dropped": lost,
         "quarantined": bad,
         "mix": outputs,
+        **({"packed": sequences} if sequences else {}),
         "eval": {k: v for k, v in manifest["eval"].items() if k != "files"},
         "gates": {gate["name"]: gate["passed"] for gate in manifest["gates"]},
         "gate_details": {gate["name"]: gate["detail"] for gate in manifest["gates"]},
@@ -147,6 +153,9 @@ def _print_headline(headline: Mapping[str, Any]) -> None:
     console.data(f"  records    {read:,} read, {dropped:,} dropped, {bad:,} quarantined")
     for name, output in headline["mix"].items():
         console.data(f"  {name:<10} {output['rows']:,} rows, {output['tokens']:,} tokens")
+    for name, output in headline.get("packed", {}).items():
+        filled = f"{output['efficiency']:.2%} filled"
+        console.data(f"  packed     {name}: {output['sequences']:,} sequences of {output['length']:,}, {filled}")
     failed = [name for name, passed in headline["gates"].items() if not passed]
     console.data(f"  gates      {'all hold' if not failed else 'do not hold:'}")
     for name in failed:

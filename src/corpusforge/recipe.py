@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from corpusforge.engine_choice import read_engine
 from corpusforge.errors import Problem, Problems, UsageError
 from corpusforge.mix_tree import OutputTree, read_output
+from corpusforge.packed_settings import Packed, read_packed
 from corpusforge.setting_files import check_files
 from corpusforge.source import Share, Source, read_source
 from corpusforge.stage import Role, Stage, StageSettings, find_stage
@@ -145,6 +146,7 @@ class Recipe:
     generate: tuple[StageUse, ...]
     completion: OutputTree | None
     instruct: OutputTree | None
+    packed: Packed | None = None
 
     @property
     def name(self) -> str:
@@ -203,10 +205,11 @@ def read_recipe(path: Path) -> Recipe:
     completion = read_output("completion", spec.mix, file, members, made) if "completion" in spec.mix else None
     instruct = read_output("instruct", spec.mix, file, members, made) if "instruct" in spec.mix else None
     for key in spec.mix:
-        if key not in ("completion", "instruct"):
-            hint = did_you_mean(key, ("completion", "instruct"))
+        if key not in ("completion", "instruct", "packed"):
+            hint = did_you_mean(key, ("completion", "instruct", "packed"))
             file.problems.append(file.problem(("mix", key), f"unknown key {key!r}.", hint))
-    if not spec.mix:
+    packed = read_packed(spec.mix["packed"], file, [*members, *made]) if "packed" in spec.mix else None
+    if not spec.mix.keys() - {"packed"}:
         file.problems.append(file.problem(("mix",), "the mix is empty.", "Add completion: or instruct:."))
     if spec.gates.canary_leak is not None and not spec.audit.canaries:
         hint = "Remove the gate, or plant some: audit: {canaries: 60}."
@@ -214,7 +217,7 @@ def read_recipe(path: Path) -> Recipe:
     problems = file.problems + more
     if problems:
         raise Problems(_in_order(problems))
-    return Recipe(spec, path, workspace, tuple(sources), tuple(curate), tuple(generate), completion, instruct)
+    return Recipe(spec, path, workspace, tuple(sources), tuple(curate), tuple(generate), completion, instruct, packed)
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge.engine_choice import KINDS, settings_class
+from corpusforge.packed_settings import Packed
 from corpusforge.recipe import CURATE, GENERATE, Also, RecipeFile
 from corpusforge.shards import write_json
 from corpusforge.source import SourceFile
@@ -41,7 +42,10 @@ def recipe_schema() -> dict[str, Any]:
         "properties": {"tokens": total, "rows": total, "max_epochs": {"type": ["number", "string"]}},
         "additionalProperties": group,
     }
-    schema["properties"]["mix"] = _closed({"completion": output, "instruct": output})
+    packed = Packed.model_json_schema()
+    definitions.update(packed.pop("$defs", {}))
+    mix = {"completion": output, "instruct": output, "packed": {"anyOf": [packed, {"type": ["boolean", "null"]}]}}
+    schema["properties"]["mix"] = _closed(mix)
     schema["$schema"] = _DRAFT
     return schema
 

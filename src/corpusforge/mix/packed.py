@@ -1,0 +1,144 @@
+"""Writes `packed/`: the mix as token sequences for the trainer, in the order in which they are trained on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from corpusforge.errors import NotConserved
+from corpusforge.mix.packed_bins import Packing, pack
+from corpusforge.mix.packed_documents import Document, held_out, mixed
+from corpusforge.mix.packed_order import order
+from corpusforge.mix.packed_tokens import Encoder
+from corpusforge.mix.packed_write import Documents, Scratch, write_sequences
+from corpusforge.packed_settings import ROLES, Packed
+
+if TYPE_CHECKING:
+    from corpusforge.recipe import Recipe
+
+FORMAT = 1
+_BATCH_ROWS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class PackSpec:
+    """What to pack with: the settings, the tokenizer (a path or `bytes`), the seed, and each source's role."""
+
+    settings: Packed
+    tokenizer: str
+    seed: int
+    roles: Mapping[str, str]
+
+
+def build_packed(shards: Sequence[Path], recipe: Recipe, mix: Mapping[str, Any], out: Path) -> dict[str, Any] | None:
+    """Write `out/packed/` if the recipe asks for it; what the manifest says of it."""
+    if recipe.packed is None:
+        return None
+    roles = {source.name: source.role for source in recipe.sources}
+    return write_packed(shards, PackSpec(recipe.packed, recipe.tokenizer(), recipe.spec.seed, roles), mix, out)
+
+
+def write_packed(shards: Sequence[Path], spec: PackSpec, mix: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """Write `out/packed/` from the outputs in `out` (`mix` is what the manifest says of them) and from the held-out
+    records of `shards`; what the manifest says of it.
+
+    Every document of the mix is in it to the token. Memory is bounded by some hundred bytes a document; tokens wait on
+    disk, five bytes each. Raises NotConserved where counts differ, and UsageError where no end token is known.
+    """
+    encoder = Encoder(spec.tokenizer, spec.settings.eos)
+    outputs: dict[str, Any] = {}
+    for name, told in mix.items():
+        report = _write(mixed(shards, name, told["files"], out), spec, encoder, out / "packed" / name)
+        if (report["tokens"], report["documents"]) != (told["got_tokens"], told["rows"]):
+            what = f"{told['rows']} rows with {told['got_tokens']} tokens were mixed, but {report['documents']} with "
+            raise NotConserved(f"{what}{report['tokens']} are packed.", where=f"mix.packed: {name}")
+        outputs[name] = report
+    held = held_out(shards, spec.roles, spec.seed, spec.settings.holdout_tokens)
+    holdout = _write(held, spec, encoder, out / "packed" / "holdout")
+    return {
+        "format": FORMAT,
+        "length": spec.settings.length,
+        "eos": encoder.eos,
+        "eos_token": encoder.eos_token,
+        "vocabulary": encoder.vocabulary,
+        "roles": list(ROLES),
+        "files": [file for one in (*outputs.values(), holdout) for file in one["files"]],
+        "outputs": outputs,
+        "holdout": holdout,
+    }
+
+
+def _write(documents: Iterable[Document], spec: PackSpec, encoder: Encoder, folder: Path) -> dict[str, Any]:
+    """Pack documents, order the sequences and write them; what is told of it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".packed-", dir=folder.parent) as scratch:
+        found = _tokenised(documents, encoder, Path(scratch))
+        rows: dict[str, list[int]] = {source: [] for source in sorted(set(found.source))}
+        for row, source in enumerate(found.source):
+            rows[source].append(row)
+        length = spec.settings.length
+        packings = {
+            source: pack(((row, found.sizes[row], found.ids[row]) for row in own), length)
+            for source, own in rows.items()
+        }
+        _check_whole(found, packings, folder.name)
+        sizes = [packing.tokens().tolist() for packing in packings.values()]
+        places, deviation = order(sizes, length)
+        weights = {source: spec.settings.weights_of(source) for source in rows}
+        files = write_sequences(found, list(rows), packings, places, weights, folder)
+        return {
+            "sequences": len(places),
+            "documents": len(found.ids),
+            "tokens": sum(sum(own) for own in sizes),
+            "efficiency": sum(sum(own) for own in sizes) / max(1, len(places) * length),
+            "largest_deviation": deviation,
+            "sources": {
+                source: {
+                    "sequences": len(packings[source]),
+                    "documents": len(own),
+                    "tokens": int(packings[source].tokens().sum()),
+                    "continued": sum(found.sizes[row] > length for row in own),
+                }
+                for source, own in rows.items()
+            },
+            "files": files,
+        }
+
+
+def _tokenised(documents: Iterable[Document], encoder: Encoder, folder: Path) -> Documents:
+    scratch = Scratch(folder)
+    batch: list[Document] = []
+    for document in documents:
+        batch.append(document)
+        if len(batch) >= _BATCH_ROWS:
+            _add(scratch, batch, encoder)
+            batch = []
+    _add(scratch, batch, encoder)
+    return scratch.documents()
+
+
+def _add(scratch: Scratch, batch: Sequence[Document], encoder: Encoder) -> None:
+    texts = iter(encoder.texts([one.content for one in batch if isinstance(one.content, str)]))
+    talks = iter(encoder.conversations([one.content for one in batch if not isinstance(one.content, str)]))
+    for one in batch:
+        tokens = next(texts if isinstance(one.content, str) else talks)
+        if one.tokens not in (-1, len(tokens.ids)):
+            what = f"a row of {one.source} counts {one.tokens} tokens, but has {len(tokens.ids)}."
+            raise NotConserved(what, where="mix.packed", hint="Another tokenizer counted: build again.")
+        scratch.add(one, tokens)
+
+
+def _check_whole(documents: Documents, packings: Mapping[str, Packing], name: str) -> None:
+    """Every token of every document lies in exactly one piece, by the pieces' own sizes."""
+    import numpy as np
+
+    sizes = np.asarray(documents.sizes, dtype=np.int64)
+    packed = np.zeros(len(sizes), dtype=np.int64)
+    for packing in packings.values():
+        np.add.at(packed, np.asarray(packing.row, dtype=np.int64), np.asarray(packing.size, dtype=np.int64))
+    wrong = int((packed != sizes).sum())
+    if wrong:
+        raise NotConserved(f"{wrong} documents are not packed to the token.", where=f"mix.packed: {name}")
