@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check fix bench-build bench-rebuild clean
+.PHONY: demo test test-slow test-evals check fix bench-build bench-rebuild clean
 
 $(BIN)/.base: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,15 @@ test-slow: $(BIN)/.dev
 	$(BIN)/python -m pytest -m slow
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m "not slow" tests/mix tests/curate tests/generate tests/ingest
 
+# The frameworks bring a hundred packages of their own, so they have an environment of their own.
+.venv-evals/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-evals
+	.venv-evals/bin/pip install --quiet --disable-pip-version-check -e '.[dev,evals]'
+	touch $@
+
+test-evals: .venv-evals/.ready
+	.venv-evals/bin/python -m pytest -m evals tests/evaluate
+
 check: $(BIN)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,4 +49,4 @@ bench-%: $(BIN)/.dev
 	$(BIN)/python benchmarks/$(subst -,_,$*).py
 
 clean:
-	rm -rf $(VENV) builds demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-evals builds demo .pytest_cache .mypy_cache .ruff_cache

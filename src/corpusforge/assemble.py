@@ -130,7 +130,7 @@ def _write(
     say("mixing")
     paths = [shard.path for shard in shards]
     mix = build_mix(paths, plan.recipe, work)
-    held = build_eval(paths, work, plan.recipe.name)
+    held = build_eval(paths, work, plan.recipe.name, {s.name: s.role for s in plan.recipe.sources})
     _left_out(plan, states, work)
     manifest: dict[str, Any] = {
         "format": FORMAT,

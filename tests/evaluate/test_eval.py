@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,132 +16,210 @@ import pytest
 import yaml
 
 from corpusforge.errors import StepFailed
-from corpusforge.evaluate.score import read_items, score_answers, score_choices, wilson
+from corpusforge.evaluate import grading
+from corpusforge.evaluate.intervals import wilson
+from corpusforge.evaluate.tasks import closed_set
 from corpusforge.evaluate.write import build_eval, verify_seal, write_eval
-from corpusforge.record import Message, Origin, Record
-from corpusforge.shards import sha256_file, write_records
+from corpusforge.record import Message
+from corpusforge.shards import sha256_file
+
+from .benchmark_records import ODD, ROLES, held, make_records, shards, talk
+from .knowing import Guessing, Knowing
 
 
-def held(identity: str, kind: str, source: str = "kb", **more: Any) -> Record:
-    facts: dict[str, Any] = {"text": f"text of {identity}", "origin": Origin("f", 0, 1), "side": "holdout", **more}
-    return Record(identity, source, kind, **facts)  # type: ignore[arg-type]
+class Reader:
+    """Reads and scores an exported folder as lm-evaluation-harness does, with Jinja2, YAML and the file's functions."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+        loader = type("Loader", (yaml.SafeLoader,), {})
+        loader.add_constructor("!function", lambda made, node: made.construct_scalar(node))  # type: ignore[attr-defined]
+        self.tasks = {p.stem: yaml.load(p.read_bytes(), loader) for p in sorted((folder / "lm_eval").glob("*.yaml"))}
 
-def talk(identity: str, kind: str, question: str, answer: str, **more: Any) -> Record:
-    return held(identity, kind, **more).with_messages((Message("user", question), Message("assistant", answer)))
+    def rows(self, task: dict[str, Any]) -> list[dict[str, Any]]:
+        lines = (self.folder / task["dataset_kwargs"]["data_files"]["test"]).read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        if "process_docs" in task:
+            public = task["process_docs"] == "grading.public_texts"
+            rows = [row for row in rows if (row["role"] == "public") == public]
+        return rows
 
+    def prompt(self, task: dict[str, Any], row: dict[str, Any]) -> str:
+        return self.environment.from_string(task["doc_to_text"]).render(**row)
 
-def mcq(number: int, gold: int, options: tuple[str, ...] = ("alpha", "beta", "gamma", "delta")) -> Record:
-    others = [index for index in range(len(options)) if index != gold]
-    options = tuple(f"{option} {number}" for option in options)
-    meta = {
-        "question": f" What is {{{{{number}}}}}? ",
-        "answer": options[gold],
-        "options": list(options),
-        "gold": gold,
-        "near": others[:1],
-        "far": others[1:],
-    }
-    return talk(f"mcq:{number:03d}", "mcq", "What?", "ABCD"[gold], meta=meta, parents=("kb:1",))
-
-
-@pytest.fixture
-def records() -> list[Record]:
-    rows = [mcq(k, (k * 3 + 1) % 4) for k in range(40)] + [mcq(90, 2, ("yes", "no", "perhaps"))]
-    rows += [talk(f"qa:{k}", "qa", f"Who is number {k}?", f"The one, no. {k}!", parents=("kb:1",)) for k in range(20)]
-    rows += [talk(f"nl:{k}", "labelled", f"Write it.\n\nlist {k}", f"ls -{k}", source="nl2bash") for k in range(15)]
-    rows += [talk(f"rd:{k}", "reading", "a", "b") for k in range(3)]
-    rows += [held(f"kb:{k:03d}", "article") for k in range(30)]
-    rows += [replace(held(f"tr:{k}", "article"), side="train") for k in range(30)]
-    return rows
-
-
-def shards(folder: Path, records: list[Record], count: int = 2) -> list[Path]:
-    paths = [folder / f"in-{number}.parquet" for number in range(count)]
-    for number, path in enumerate(paths):
-        write_records(path, records[number::count])
-    return paths
-
-
-def test_an_oracle_gets_everything_and_a_guesser_a_quarter(tmp_path: Path, records: list[Record]):
-    """The test that would have caught shifted labels in published exports."""
-    write_eval(shards(tmp_path, records), tmp_path)
-    keys = {record.meta["question"]: record.meta["answer"] for record in records if record.kind == "mcq"}
-    items = list(read_items(tmp_path / "eval" / "mcq.jsonl"))
-    oracle = score_choices(items, lambda question, options: options.index(keys[question]))
-    assert (oracle.accuracy, oracle.near, oracle.far) == (1.0, 0, 0)
-    dice = random.Random(1)
-    guesser = score_choices(items * 50, lambda _, options: dice.randrange(len(options)))
-    low, high = wilson(guesser.right, guesser.items)
-    assert low < 0.252 < high
-    assert guesser.right + guesser.near + guesser.far == guesser.items
-    answers = {f"Who is number {k}?": f"the one no {k}" for k in range(20)}
-    exact = score_answers(read_items(tmp_path / "eval" / "qa.jsonl"), answers.__getitem__)
-    assert (exact.items, exact.exact, exact.f1) == (20, 20, 1.0)
-    tasks = score_answers(read_items(tmp_path / "eval" / "tasks" / "nl2bash.jsonl"), lambda prompt: "ls")
-    assert (tasks.items, tasks.exact) == (15, 0)
-    assert 0 < tasks.f1 < 1
-
-
-def test_lm_eval_tasks_ask_and_score_what_the_rows_say(tmp_path: Path, records: list[Record]):
-    write_eval(shards(tmp_path, records), tmp_path, "My corpus")
-    tasks = {path.stem: yaml.safe_load(path.read_text()) for path in (tmp_path / "eval" / "lm_eval").iterdir()}
-    assert set(tasks) == {"my_corpus_mcq_letter", "my_corpus_mcq_cloze", "my_corpus_qa_open", "my_corpus_task_nl2bash"}
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    for name, task in tasks.items():
-        assert task["task"] == name
-        rows = list(read_items(tmp_path / "eval" / task["dataset_kwargs"]["data_files"]["test"]))
-        assert rows
-        for row in rows:
-            text = environment.from_string(task["doc_to_text"]).render(**row)
-            assert text.endswith("Answer:")
-            assert (row.get("prompt") or row["question"].strip()) in text
+    def scores(self, name: str, model: Knowing | Guessing) -> Iterator[dict[str, float]]:
+        task = self.tasks[name]
+        for row in self.rows(task):
+            text = self.prompt(task, row)
+            if task["output_type"] == "loglikelihood_rolling":
+                words = row[task["doc_to_target"]]
+                bits = -model.text_likelihood(words) / len(words.encode()) / 0.6931471805599453
+                yield {"bits_per_byte": bits}
+                continue
+            function = getattr(grading, task["process_results"].removeprefix("grading."))
             if task["output_type"] == "multiple_choice":
-                assert type(row[task["doc_to_target"]]) is int
-                assert row[task["doc_to_choice"]][row["gold"]] in ("ABCD"[row["gold"]], row["choices"][row["gold"]])
+                assert type(row[task["doc_to_target"]]) is int, "trap 6: gold must stay an integer that we wrote"
+                choices = task["doc_to_choice"]
+                choices = row[choices] if isinstance(choices, str) else choices
+                yield function(row, [(model.likelihood(text, f" {choice}"), False) for choice in choices])
             else:
-                assert environment.from_string(task["doc_to_target"]).render(**row) == row["answer"]
-    letter = environment.from_string(tasks["my_corpus_mcq_letter"]["doc_to_text"])
-    assert letter.render(question="Q? ", choices=["x", "y"], letters=["A", "B"]) == "Q?\nA. x\nB. y\nAnswer:"
+                assert row[task["doc_to_target"]] == row["answer"]
+                yield function(row, [" " + model.said(text)])
+
+    def means(self, name: str, model: Knowing | Guessing) -> dict[str, float]:
+        scores = list(self.scores(name, model))
+        return {metric: sum(score[metric] for score in scores) / len(scores) for metric in scores[0]}
 
 
-def test_only_the_held_out_side_is_exported_and_each_row_once(tmp_path: Path, records: list[Record]):
-    report = build_eval(shards(tmp_path, records), tmp_path)
-    assert (report["qa"], report["mcq"], report["tasks"], report["texts"]) == (20, 41, {"nl2bash": 15}, {"kb": 30})
-    ids = pq.read_table(tmp_path / "eval" / "holdout_text.parquet").column("id").to_pylist()
-    assert ids == [f"kb:{k:03d}" for k in range(30)]
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    write_eval(shards(folder, make_records()[0]), folder, "My corpus", ROLES)
+    return folder
+
+
+def test_trap_6_an_oracle_gets_everything_from_the_task_files(exported: Path):
+    """Gold letters encoded as classes shift where no item has its gold first: a perfect model got 0.0."""
+    reader, model = Reader(exported / "eval"), Knowing(make_records()[1].answers)
+    assert len(reader.tasks) == 7
+    assert all(row["gold"] > 0 for row in reader.rows(reader.tasks["my_corpus_mcq_letter"]))
+    for name in reader.tasks:
+        for metric, value in reader.means(name, model).items():
+            assert value == (0.0 if metric in ("near", "bits_per_byte") else 1.0), (name, metric)
+
+
+def test_a_guesser_gets_what_the_baselines_say(exported: Path):
+    reader = Reader(exported / "eval")
+    baselines = json.loads((exported / "eval" / "baselines.json").read_text())
+    assert reader.tasks.keys() == baselines.keys()
+    for name, told in baselines.items():
+        rows = reader.rows(reader.tasks[name])
+        assert told["items"] == len(rows)
+        got = reader.means(name, Guessing([row["answer"] for row in rows if "answer" in row]))
+        for metric in ("acc", "acc_norm", "near", "exact"):
+            if metric in told["random"]:
+                low, high = wilson(round(got[metric] * len(rows)), len(rows))
+                assert low <= told["random"][metric] <= high, (name, metric)
+        if "bits_per_byte" in got:
+            assert got["bits_per_byte"] == pytest.approx(8.0)
+        if "graded" in got:
+            assert got["graded"] == pytest.approx(told["random"]["graded"], abs=0.06)
+    # Options drawn by chance: who sees the options alone knows no more than a guesser.
+    probe = baselines["my_corpus_mcq_letter"]["choices_only"]
+    assert probe["low"] <= baselines["my_corpus_mcq_letter"]["random"]["acc"] <= probe["high"]
+
+
+def test_choices_only_finds_a_right_option_that_is_the_longest(tmp_path: Path):
+    records = [r for r in make_records(60)[0] if r.kind == "mcq"]
+    for number, record in enumerate(records):
+        options = list(record.meta["options"])
+        options[record.meta["gold"]] += " and so on and so on"
+        records[number] = replace(record, meta={**record.meta, "options": options})
+    write_eval(shards(tmp_path, records), tmp_path, "long")
+    told = json.loads((tmp_path / "eval" / "baselines.json").read_text())["long_mcq_letter"]["choices_only"]
+    assert told["acc"] > 0.9
+
+
+def test_every_format_asks_the_same_bytes(exported: Path):
+    """Figures of two frameworks cannot be compared where their prompts differ by a blank."""
+    reader = Reader(exported / "eval")
+    hashes = json.loads((exported / "eval" / "hashes.json").read_text())
+    told = {task["name"]: task for task in json.loads((exported / "eval" / "tasks.json").read_text())["tasks"]}
+    assert told.keys() == reader.tasks.keys() == hashes.keys()
+    for name, task in reader.tasks.items():
+        if task["output_type"] == "loglikelihood_rolling":
+            continue
+        for row in reader.rows(task):
+            text = reader.prompt(task, row)
+            options = told[name]["labels"] or row.get("choices", [])
+            options = options if told[name]["prompt"]["option"] else []
+            assert grading.rendered(told[name]["prompt"], row, options) == text
+            assert hashlib.sha256(text.encode()).hexdigest() == hashes[name][row["id"]]["prompt_hash"]
+
+
+def test_text_that_looks_like_a_template_or_a_number_stays_text(exported: Path):
+    reader = Reader(exported / "eval")
+    answers = {row["answer"] for row in reader.rows(reader.tasks["my_corpus_qa_open"])}
+    assert set(ODD) <= answers
+    # A template's target that reads as a number or list would be evaluated; a column's name is not.
+    assert {task["doc_to_target"] for task in reader.tasks.values()} == {"gold", "answer", "text"}
+
+
+def test_trap_20_only_the_held_out_side_is_exported_and_each_row_once(tmp_path: Path):
+    records = make_records(30)[0]
+    report = build_eval(shards(tmp_path, records), tmp_path, "x", ROLES)
+    assert (report["qa"], report["mcq"], report["tasks"]) == (30, 30, {"cmds": 30, "intents": 30})
+    assert report["texts"] == {"books": 20, "kb": 30}
+    assert report["unproven"] == 0
+    held_out = {record.id for record in records if record.side == "holdout"}
+    found = [
+        identity
+        for table in ("qa", "mcq", "tasks/intents", "tasks/cmds", "holdout_text")
+        for identity in pq.read_table(tmp_path / "eval" / f"{table}.parquet").column("id").to_pylist()
+    ]
+    assert sorted(found) == sorted(held_out)
     for file in report["files"]:
         assert sha256_file(tmp_path / file["path"]) == file["sha256"]
+    on_disk = {p.relative_to(tmp_path).as_posix() for p in (tmp_path / "eval").rglob("*") if p.is_file()}
+    assert on_disk == {file["path"] for file in report["files"]}
 
 
-def test_parquet_and_json_lines_hold_the_same(tmp_path: Path, records: list[Record]):
-    write_eval(shards(tmp_path, records), tmp_path)
-    for table in ("qa", "mcq", "tasks/nl2bash", "holdout_text"):
-        path = tmp_path / "eval" / table
-        assert pq.read_table(f"{path}.parquet").to_pylist() == list(read_items(Path(f"{path}.jsonl")))
+def test_traps_7_and_8_the_source_itself_stands_in_the_row(exported: Path):
+    """A judge that sees a summary, or nothing, of the source approves what the source does not say."""
+    for line in (exported / "eval" / "qa.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        (place,) = row["evidence"]
+        assert place["text"] == row["answer"] or row["answer"] in ODD
+        assert grading.source_of(row) == place["text"]
 
 
-def test_the_benchmark_does_not_depend_on_shards(tmp_path: Path, records: list[Record]):
-    one = write_eval(shards(tmp_path / "a", records, 1), tmp_path / "one", texts_per_source=7)
-    two = write_eval(shards(tmp_path / "b", records[::-1], 3), tmp_path / "two", texts_per_source=7)
+def test_evidence_outside_the_held_out_side_is_missed_and_counted(tmp_path: Path):
+    meta = {"evidence": [{"record": "kb:9", "start": 0, "end": 4}]}
+    rows = [
+        talk("qa:1", "qa", "Q?", "A", meta=meta), replace(held("kb:9", "article"), side="train"),
+        talk("qa:2", "qa", "R?", "B", meta={"evidence": [{"record": "kb:8", "start": 0, "end": 400}]}), held("kb:8", "doc"),
+        talk("qa:3", "qa", "S?", "Not said.", meta={"answerable": False, "context": {"start": 0, "end": 4}}, parents=("kb:8",)),
+    ]  # fmt: skip
+    report = build_eval(shards(tmp_path, rows, 2), tmp_path)
+    assert report["unproven"] == 2
+    found = [json.loads(line) for line in (tmp_path / "eval" / "qa.jsonl").read_text().splitlines()]
+    assert [row["answerable"] for row in found] == [True, True, False]
+    assert [grading.source_of(row) for row in found] == ["", "", "text"]
+
+
+def test_parquet_and_json_lines_hold_the_same(exported: Path):
+    for table in ("qa", "mcq", "tasks/intents", "tasks/cmds", "holdout_text"):
+        path = exported / "eval" / table
+        lines = [json.loads(line) for line in Path(f"{path}.jsonl").read_text().splitlines()]
+        assert pq.read_table(f"{path}.parquet").to_pylist() == lines
+
+
+def test_the_benchmark_does_not_depend_on_shards(tmp_path: Path):
+    records = make_records(30)[0]
+    one = write_eval(shards(tmp_path / "a", records, 1), tmp_path / "one", "x", ROLES, texts_per_source=7)
+    two = write_eval(shards(tmp_path / "b", records[::-1], 3), tmp_path / "two", "x", ROLES, texts_per_source=7)
     assert one == two
-    assert one.texts == {"kb": 7}
-    assert one.texts_left_out == {"kb": 23}
+    assert one.texts == {"books": 7, "kb": 7}
+    assert one.texts_left_out == {"books": 13, "kb": 23}
 
 
-def test_a_changed_item_breaks_the_seal(tmp_path: Path, records: list[Record]):
-    write_eval(shards(tmp_path, records), tmp_path)
+@pytest.mark.parametrize("path", ["mcq.jsonl", "lm_eval/grading.py", "tasks.json", "inspect/judge.txt"])
+def test_a_changed_file_breaks_the_seal(tmp_path: Path, path: str):
+    write_eval(shards(tmp_path, make_records(8)[0]), tmp_path)
     assert verify_seal(tmp_path) == []
-    path = tmp_path / "eval" / "mcq.jsonl"
-    path.write_bytes(path.read_bytes().replace(b'"gold":1', b'"gold":2', 1))
-    assert verify_seal(tmp_path) == ["eval/mcq.jsonl"]
+    changed = tmp_path / "eval" / path
+    changed.write_bytes(changed.read_bytes() + b" ")
+    assert verify_seal(tmp_path) == [f"eval/{path}"]
 
 
 def test_an_item_that_cannot_be_scored_stops_the_build(tmp_path: Path):
     """An item without a right answer lowers every model's score and nobody sees it."""
-    for meta in ({"gold": 4}, {"gold": "B"}, {"options": ["a", "a", "b", "c"]}, {"question": " "}):
-        good = mcq(1, 1)
-        bad = replace(good, meta={**good.meta, **meta})
+    good = next(record for record in make_records(1)[0] if record.kind == "mcq")
+    for meta in ({"gold": 4}, {"gold": "B"}, {"gold": True}, {"options": ["a", "a ", "b"]}, {"question": " "}):
+        with pytest.raises(StepFailed, match="cannot be scored"):
+            write_eval(shards(tmp_path, [replace(good, meta={**good.meta, **meta})], 1), tmp_path)
+    for bad in (talk("qa:1", "qa", "Q?", "  "), talk("qa:1", "qa", "Q?", "A").with_messages((Message("user", "Q?"),))):
         with pytest.raises(StepFailed, match="cannot be scored"):
             write_eval(shards(tmp_path, [bad], 1), tmp_path)
 
@@ -150,31 +230,53 @@ def test_nothing_is_written_where_nothing_is_held_out(tmp_path: Path):
     assert not (tmp_path / "eval").exists()
 
 
-def test_datasets_can_load_the_benchmark(tmp_path: Path, records: list[Record], monkeypatch: pytest.MonkeyPatch):
+def test_labels_are_a_closed_set_only_where_they_repeat():
+    """A summary is no label; a label that is met in training only is an answer as possible as the others."""
+    assert closed_set({"yes": 30, "no": 12}) == ("no", "yes")
+    assert closed_set({f"summary {k}": 1 for k in range(40)}) == ()
+    assert closed_set({"yes": 30, "Yes!": 30}) == ()
+    assert closed_set({"only": 99}) == ()
+    assert closed_set({f"intent {k}": 9 for k in range(201)}) == ()
+
+
+def test_datasets_can_load_the_benchmark(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     import datasets
 
-    write_eval(shards(tmp_path, records), tmp_path)
-    for table in ("qa", "mcq", "tasks/nl2bash", "holdout_text"):
+    for table in ("qa", "mcq", "tasks/intents", "holdout_text"):
         for builder, suffix in (("json", "jsonl"), ("parquet", "parquet")):
-            file = str(tmp_path / "eval" / f"{table}.{suffix}")
+            file = str(exported / "eval" / f"{table}.{suffix}")
             loaded = datasets.load_dataset(builder, data_files=file, split="train", cache_dir=str(tmp_path / "cache"))
             assert len(loaded) > 0
-    assert wilson(0, 0) == (0.0, 1.0)
 
 
-def test_a_right_answer_after_a_blank_is_right(tmp_path: Path, records: list[Record]):
-    """lm-evaluation-harness compares what a model wrote after "Answer:" as it is; a perfect model scored 0."""
-    write_eval(shards(tmp_path, records), tmp_path)
-    tasks = [yaml.safe_load(path.read_text()) for path in (tmp_path / "eval" / "lm_eval").iterdir()]
-    open_tasks = [task for task in tasks if task["output_type"] == "generate_until"]
-    assert open_tasks
-    for task in open_tasks:
-        (chain,) = task["filter_list"]
-        regex, first = chain["filter"]
-        assert first == {"function": "take_first"}
-        for said in (" card_arrival", "card_arrival\n", "\n card_arrival  "):
-            assert re.findall(regex["regex_pattern"], said) == ["card_arrival"]
-        assert re.findall(regex["regex_pattern"], " one\n\ntwo ") == ["one\n\ntwo"]
+def test_the_folder_says_how_to_run_it(exported: Path):
+    text = (exported / "eval" / "README.md").read_text()
+    for task in Reader(exported / "eval").tasks:
+        assert f"`{task}`" in text
+    assert "lm_eval run --include_path lm_eval --tasks my_corpus" in text
+    assert "inspect/benchmark.py@my_corpus_qa_open_judged" in text
+    assert "{" not in re.sub(r"`[^`]*`", "", text)
+
+
+def test_the_inspect_file_needs_nothing_but_inspect_and_the_folder(exported: Path):
+    """It is compiled here and run in tests/evaluate/test_frameworks.py."""
+    text = (exported / "eval" / "inspect" / "benchmark.py").read_text()
+    compile(text, "benchmark.py", "exec")
+    assert set(re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)) == {
+        "importlib",
+        "json",
+        "pathlib",
+        "inspect_ai",
+    }
+    assert "tiktoken" not in text
+    grades = (exported / "eval" / "inspect" / "grading.py").read_text()
+    assert set(re.findall(r"^(?:import|from) (\w+)", grades, re.MULTILINE)) == {
+        "__future__",
+        "re",
+        "string",
+        "collections",
+        "typing",
+    }

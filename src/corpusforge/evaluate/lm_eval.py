@@ -1,80 +1,106 @@
-"""Task files for lm-evaluation-harness: multiple choice by letter and by text, open questions, labelled tasks.
+"""Task files for lm-evaluation-harness: options by letter and by text, open answers, labels, bits per byte of texts.
 
-The shapes were run in lm-eval 0.4.13 with a model that is always right, as models answer (with a blank before the
-answer), and one that is always wrong: they score 1 and 0. `gold` stays an integer column that we wrote ourselves: class
-encoding shifts labels where a file's first row does not hold the first class. Run it in the folder `eval/`:
-`lm_eval --include_path lm_eval --tasks <name>`.
+Run in 0.4.13 with a model that is always right and one that guesses (`make test-evals`). `gold` stays an integer
+column that we wrote ourselves: class encoding shifts labels where a file's first row does not hold the first class.
+Grades come from `grading.py` beside the files. `doc_to_target` names a column: a template's text that looks like a
+number or a list would be evaluated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-_ACC = {"metric": "acc", "aggregation": "mean", "higher_is_better": True}
-_ACC_NORM = {"metric": "acc_norm", "aggregation": "mean", "higher_is_better": True}
-_CHRF = {"metric": "chrf", "aggregation": "chrf", "higher_is_better": True}
-# A model answers " yes" after "Answer:", and exact_match counts the blank: without this filter an oracle scores 0.
-_STRIPPED = {
-    "name": "stripped",
-    "filter": [{"function": "regex", "regex_pattern": r"(?s)\A\s*(.*?)\s*\Z"}, {"function": "take_first"}],
-}
-_EXACT = {
-    "metric": "exact_match",
-    "aggregation": "mean",
-    "higher_is_better": True,
-    "ignore_case": True,
-    "ignore_punctuation": True,
-}
+from corpusforge.evaluate.tasks import EvalTask
+
+_MEAN = {"aggregation": "mean", "higher_is_better": True}
+_FEWER = {"aggregation": "mean", "higher_is_better": False}
 
 
-def task_files(name: str, tables: dict[str, str], seal: str) -> dict[str, bytes]:
-    """The YAML files by file name. `tables` maps qa, mcq and tasks/<source> to their JSON lines below `eval/`."""
-    prefix = "".join(letter if letter.isalnum() else "_" for letter in name.lower())
+class _Function(str):
+    """A reference to a function beside the file, which YAML marks with `!function`."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes prompts line by line, as a person reads them."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value.strip("\n") else None)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(_Function, lambda dumper, value: dumper.represent_scalar("!function", str(value)))
+
+
+def task_files(tasks: Sequence[EvalTask], tag: str, seal: str) -> dict[str, bytes]:
+    """The YAML files by file name; `tag` runs them all."""
     made: dict[str, bytes] = {}
-    for table, path in tables.items():
-        for suffix, body in _bodies(table).items():
-            task = f"{prefix}_{suffix}"
-            head = {"task": task, "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": path}}}
-            tail = {"num_fewshot": 0, "metadata": {"version": 1.0, "corpusforge_seal": seal}}
-            text = yaml.safe_dump({**head, "test_split": "test", **body, **tail}, sort_keys=False, width=1000)
-            made[f"{task}.yaml"] = text.encode()
+    for task in tasks:
+        body = {
+            "task": task.name,
+            "tag": tag,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": task.file}},
+            "test_split": "test",
+            **_body(task),
+            "num_fewshot": 0,
+            "metadata": {"version": 2.0, "corpusforge_seal": seal, "prompt_sha256": task.prompt.sha256},
+        }
+        made[f"{task.name}.yaml"] = yaml.dump(body, Dumper=_Dumper, sort_keys=False, width=1000).encode()
     return made
 
 
-def _bodies(table: str) -> dict[str, dict[str, Any]]:
-    if table == "mcq":
-        guard = {"should_decontaminate": True, "doc_to_decontamination_query": "{{question}}"}
-        letter = {
-            "output_type": "multiple_choice",
-            "doc_to_text": "{{question.strip()}}\n{% for choice in choices %}{{letters[loop.index0]}}. {{choice}}\n"
-            "{% endfor %}Answer:",
-            "doc_to_choice": "letters",
-            "doc_to_target": "gold",
-            "metric_list": [_ACC],
+def _body(task: EvalTask) -> dict[str, Any]:
+    if task.kind == "text":
+        return {
+            "output_type": "loglikelihood_rolling",
+            "process_docs": _Function(f"grading.{task.role}_texts"),
+            "doc_to_text": "",
+            "doc_to_target": "text",
+            "metric_list": [
+                {"metric": metric, "aggregation": aggregation, "higher_is_better": False}
+                for metric, aggregation in (
+                    ("bits_per_byte", "bits_per_byte"),
+                    ("byte_perplexity", "weighted_perplexity"),
+                )
+            ],
         }
-        cloze = {
-            "output_type": "multiple_choice",
-            "doc_to_text": "Question: {{question}}\nAnswer:",
-            "doc_to_choice": "choices",
-            "doc_to_target": "gold",
-            "metric_list": [_ACC, _ACC_NORM],
+    asked = {"doc_to_text": task.prompt.jinja(task.labels)}
+    if task.kind == "open":
+        return {
+            "output_type": "generate_until",
+            **asked,
+            "doc_to_target": "answer",
+            "generation_kwargs": {
+                "until": list(task.stop),
+                "max_gen_toks": task.max_tokens,
+                "temperature": 0,
+                "do_sample": False,
+            },
+            "process_results": _Function("grading.open_answer"),
+            "metric_list": [{"metric": "exact", **_MEAN}, {"metric": "word_f1", **_MEAN}],
         }
-        return {"mcq_letter": {**letter, **guard}, "mcq_cloze": {**cloze, **guard}}
-    if table == "qa":
-        # Answers of several paragraphs are seldom met word for word: chrF tells near from far.
-        return {"qa_open": _generated("Question: {{question}}\nAnswer:", ["\nQuestion:"], 256, _EXACT, _CHRF)}
-    source = "".join(letter if letter.isalnum() else "_" for letter in table.removeprefix("tasks/"))
-    return {f"task_{source}": _generated("{{prompt}}\nAnswer:", ["\n"], 128, _EXACT)}
-
-
-def _generated(text: str, until: list[str], tokens: int, *metrics: dict[str, Any]) -> dict[str, Any]:
+    choices: Any = list(task.labels) if task.kind == "label" else "letters" if task.kind == "letter" else "choices"
+    metrics = {
+        "label": [{"metric": "acc", **_MEAN}],
+        "letter": [{"metric": "acc", **_MEAN}, {"metric": "graded", **_MEAN}, {"metric": "near", **_FEWER}],
+        "cloze": [
+            {"metric": "acc", **_MEAN},
+            {"metric": "acc_norm", **_MEAN},
+            {"metric": "graded", **_MEAN},
+            {"metric": "near", **_FEWER},
+        ],
+    }
+    guard = {} if task.kind == "label" else {"doc_to_decontamination_query": "question", "should_decontaminate": True}
     return {
-        "output_type": "generate_until",
-        "doc_to_text": text,
-        "doc_to_target": "{{answer}}",
-        "generation_kwargs": {"until": until, "max_gen_toks": tokens, "temperature": 0, "do_sample": False},
-        "filter_list": [_STRIPPED],
-        "metric_list": list(metrics),
+        "output_type": "multiple_choice",
+        **asked,
+        "doc_to_choice": choices,
+        "doc_to_target": "gold",
+        "process_results": _Function(f"grading.{task.kind}"),
+        "metric_list": metrics[task.kind],
+        **guard,
     }

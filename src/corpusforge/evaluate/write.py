@@ -1,25 +1,32 @@
-"""Exports the held-out side as a sealed benchmark: Parquet and JSON lines, lm-eval tasks, and a hash of every item."""
+"""Exports the held-out side as a sealed benchmark that works from its own folder alone, offline, in every framework."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heappush, heappushpop
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from corpusforge.evaluate.items import make_item, table_of
+from corpusforge.evaluate.baselines import baselines
+from corpusforge.evaluate.gather import Gathered, gather
+from corpusforge.evaluate.grading import FAR, NEAR, RIGHT, VERDICTS
+from corpusforge.evaluate.hashes import expected_hashes
+from corpusforge.evaluate.inspect_file import inspect_file
+from corpusforge.evaluate.judge import JUDGE
 from corpusforge.evaluate.lm_eval import task_files
-from corpusforge.record import Record, stable_hash
-from corpusforge.shards import from_row, sha256_file, write_bytes, write_json, write_table
+from corpusforge.evaluate.manual import manual
+from corpusforge.evaluate.tasks import PROMPTS_VERSION, EvalTask, make_tasks, prefix_of
+from corpusforge.shards import sha256_file, write_bytes, write_json, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 TEXTS_PER_SOURCE = 2000
+SEAL = "eval/SEAL.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +41,18 @@ class EvalFile:
 
 @dataclass(slots=True)
 class EvalReport:
-    """What was exported: rows by table and task, files, the seal, and held-out texts beyond the most of a source."""
+    """What was exported: rows by table and task, items by benchmark task, files, the seal, and what was left out.
+
+    `texts_left_out` counts held-out texts beyond the most of a source, `unproven` questions without evidence.
+    """
 
     qa: int = 0
     mcq: int = 0
     tasks: dict[str, int] = field(default_factory=dict)
     texts: dict[str, int] = field(default_factory=dict)
     texts_left_out: dict[str, int] = field(default_factory=dict)
+    unproven: int = 0
+    benchmark: dict[str, int] = field(default_factory=dict)
     seal: str = ""
     files: list[EvalFile] = field(default_factory=list)
 
@@ -52,6 +64,8 @@ class EvalReport:
             "tasks": self.tasks,
             "texts": self.texts,
             "texts_left_out": self.texts_left_out,
+            "unproven": self.unproven,
+            "benchmark": self.benchmark,
             "seal": self.seal,
             "files": [
                 {"path": file.path, "sha256": file.sha256, "rows": file.rows, "bytes": file.bytes}
@@ -60,48 +74,46 @@ class EvalReport:
         }
 
 
-def build_eval(shards: Sequence[Path], out: Path, name: str = "corpusforge") -> dict[str, Any]:
+def build_eval(
+    shards: Sequence[Path], out: Path, name: str = "corpusforge", roles: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Write `out/eval/` from the held-out side of record shards; what the manifest says of it."""
-    return write_eval(shards, out, name).to_json()
+    return write_eval(shards, out, name, roles).to_json()
 
 
 def write_eval(
-    shards: Sequence[Path], out: Path, name: str = "corpusforge", texts_per_source: int = TEXTS_PER_SOURCE
+    shards: Sequence[Path],
+    out: Path,
+    name: str = "corpusforge",
+    roles: Mapping[str, str] | None = None,
+    texts_per_source: int = TEXTS_PER_SOURCE,
 ) -> EvalReport:
-    """Write `out/eval/`: qa, mcq, tasks/<source> and holdout_text as .parquet and .jsonl, lm_eval/*.yaml, SEAL.json.
+    """Write `out/eval/`: the tables as .parquet and .jsonl, tasks for two frameworks, hashes, baselines and a README.
 
-    Rows are sorted by id, so that the files do not depend on shards. Of each source's texts at most
-    `texts_per_source` are kept, chosen by a hash of their ids. Nothing is written if nothing was held out. Raises
-    StepFailed for an item that cannot be scored.
+    `roles` maps sources to domain, labelled or public. Nothing depends on how records are spread over shards. Nothing
+    is written if nothing was held out. Raises StepFailed for an item that cannot be scored.
     """
-    report = EvalReport()
-    tables = _tables(shards, report, texts_per_source)
-    items: dict[str, dict[str, str]] = {}
-    for table in sorted(tables):
-        rows = sorted(tables[table], key=lambda row: str(row["id"]))
-        lines = [orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows]
-        items[table] = {row["id"]: hashlib.sha256(line).hexdigest() for row, line in zip(rows, lines, strict=True)}
-        write_table(out / "eval" / f"{table}.parquet", _arrow(table, rows))
-        write_bytes(out / "eval" / f"{table}.jsonl", b"".join(line + b"\n" for line in lines))
-        for suffix in (".parquet", ".jsonl"):
-            report.files.append(_file(out, f"eval/{table}{suffix}", len(rows)))
-        _count(report, table, rows)
-    if not items:
+    found = gather(shards, roles or {}, texts_per_source)
+    report = EvalReport(texts_left_out=found.texts_left_out, unproven=found.unproven)
+    if not found.tables:
         return report
+    items = _write_tables(found, out, report)
     report.seal = hashlib.sha256(orjson.dumps(items, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    files = {file.path: file.sha256 for file in report.files}
-    write_json(out / "eval" / "SEAL.json", {"seal": report.seal, "files": files, "items": items})
-    report.files.append(_file(out, "eval/SEAL.json", 0))
-    asked = {table: f"{table}.jsonl" for table in sorted(tables) if table != "holdout_text"}
-    for path, data in task_files(name, asked, report.seal).items():
-        write_bytes(out / "eval" / "lm_eval" / path, data)
-        report.files.append(_file(out, f"eval/lm_eval/{path}", 0))
+    tasks = make_tasks(name, found.tables, found.labels)
+    rows = {task.name: task.rows(found.tables[task.table]) for task in tasks}
+    report.benchmark = {task.name: len(rows[task.name]) for task in tasks}
+    for path, data in _exports(name, tasks, rows, report.seal).items():
+        write_bytes(out / "eval" / path, data)
+        report.files.append(_file(out, f"eval/{path}", 0))
+    seals = {file.path: file.sha256 for file in report.files}
+    write_json(out / SEAL, {"seal": report.seal, "files": seals, "items": items})
+    report.files.append(_file(out, SEAL, 0))
     return report
 
 
 def verify_seal(folder: Path) -> list[str]:
     """The files below a build's folder whose bytes no longer are what its `eval/SEAL.json` says."""
-    seal = orjson.loads((folder / "eval" / "SEAL.json").read_bytes())
+    seal = orjson.loads((folder / SEAL).read_bytes())
     return [
         path
         for path, sha256 in sorted(seal["files"].items())
@@ -109,44 +121,58 @@ def verify_seal(folder: Path) -> list[str]:
     ]
 
 
-def _tables(shards: Sequence[Path], report: EvalReport, most: int) -> dict[str, list[dict[str, Any]]]:
-    tables: dict[str, list[dict[str, Any]]] = {}
-    texts: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
-    for record in _held_out(shards):
-        table = table_of(record)
-        if table is None:
-            continue
-        row = make_item(record, table)
-        if table != "holdout_text":
-            tables.setdefault(f"tasks/{record.source}" if table == "tasks" else table, []).append(row)
-            continue
-        kept = texts.setdefault(record.source, [])
-        # The heap's top is the text with the largest hash: the first to go.
-        entry = (-int(stable_hash("text", record.id), 16), record.id, row)
-        if len(kept) < most:
-            heappush(kept, entry)
-        else:
-            heappushpop(kept, entry)
-            report.texts_left_out[record.source] = report.texts_left_out.get(record.source, 0) + 1
-    if texts:
-        tables["holdout_text"] = [row for kept in texts.values() for _, _, row in kept]
-    return tables
+def _write_tables(found: Gathered, out: Path, report: EvalReport) -> dict[str, dict[str, str]]:
+    items: dict[str, dict[str, str]] = {}
+    for table, rows in sorted(found.tables.items()):
+        lines = [orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows]
+        items[table] = {row["id"]: hashlib.sha256(line).hexdigest() for row, line in zip(rows, lines, strict=True)}
+        write_table(out / "eval" / f"{table}.parquet", _arrow(rows))
+        write_bytes(out / "eval" / f"{table}.jsonl", b"".join(line + b"\n" for line in lines))
+        for suffix in (".parquet", ".jsonl"):
+            report.files.append(_file(out, f"eval/{table}{suffix}", len(rows)))
+        _count(report, table, rows)
+    return items
 
 
-def _held_out(shards: Sequence[Path]) -> Iterator[Record]:
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+def _exports(
+    name: str, tasks: Sequence[EvalTask], rows: Mapping[str, Sequence[Mapping[str, Any]]], seal: str
+) -> dict[str, bytes]:
+    """The files beside the tables, by path below `eval/`."""
+    here = files("corpusforge.evaluate")
+    grading = here.joinpath("grading.py").read_bytes()
+    told = {
+        "format": 1,
+        "name": name,
+        "seal": seal,
+        "prompts_version": PROMPTS_VERSION,
+        "grades": {"right": RIGHT, "near": NEAR, "far": FAR},
+        "verdicts": VERDICTS,
+        "judge": {"file": "inspect/judge.txt", "name": JUDGE.name, "sha256": JUDGE.sha256},
+        "tasks": [task.to_json(len(rows[task.name])) for task in tasks],
+    }
+    figures = baselines(tasks, rows)
+    made = {f"lm_eval/{path}": data for path, data in task_files(tasks, prefix_of(name), seal).items()}
+    made |= {
+        "lm_eval/grading.py": grading,
+        "inspect/grading.py": grading,
+        "inspect/judge.txt": JUDGE.text.encode(),
+        "inspect/benchmark.py": inspect_file(tasks),
+        "tasks.json": _json(told),
+        "hashes.json": _json(expected_hashes(tasks, rows)),
+        "baselines.json": _json(figures),
+        "README.md": manual(name, tasks, figures, seal).encode(),
+    }
+    return dict(sorted(made.items()))
 
-    for path in shards:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=512):
-                for row in batch.filter(pc.equal(batch.column("side"), "holdout")).to_pylist():
-                    yield from_row(row)
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
 
 
-def _arrow(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def _arrow(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
+    place = [("end", pa.int64()), ("record", pa.string()), ("start", pa.int64()), ("text", pa.large_string())]
     types = {
         "parents": pa.list_(pa.string()),
         "choices": pa.list_(pa.string()),
@@ -154,6 +180,8 @@ def _arrow(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
         "gold": pa.int64(),
         "near_indices": pa.list_(pa.int64()),
         "far_indices": pa.list_(pa.int64()),
+        "evidence": pa.list_(pa.struct(place)),
+        "answerable": pa.bool_(),
         "text": pa.large_string(),
     }
     return pa.Table.from_pylist(rows, schema=pa.schema([(key, types.get(key, pa.string())) for key in rows[0]]))
