@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge.discover import discover, reader_identity
-from corpusforge.recipe import Recipe, StageUse
+from corpusforge.generation import FROM_QUESTIONS
+from corpusforge.recipe import Recipe
 from corpusforge.setting_files import resolved
 from corpusforge.shards import Shard, sha256_file
 from corpusforge.stage import SourceFacts, Survey, find_stage
+from corpusforge.stage_use import StageUse
 from corpusforge.steps import Decided, IngestShard, Step, Store, decided, ingest_key, stage_identity
 from corpusforge.work import Chain, DecideTask, Link, Task
 
@@ -90,13 +92,18 @@ def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
     for i, use in enumerate(recipe.curate):
         steps.append(_step(recipe, use, (before,), facts, i <= last_open))
         before = use.name
-    heads = [before]
+    rows: tuple[str, ...] = ()
     for use in recipe.generate:
-        steps.append(_step(recipe, use, (before,), facts, False))
-        heads.append(use.name)
-    if len(heads) > 1 and (clean := _clean_rows(recipe, tuple(heads[1:]), facts)):
+        inputs = ("qa",) if use.written == FROM_QUESTIONS else (before,)
+        steps.append(_step(recipe, use, inputs, facts, False))
+        rows = (*rows, use.name)
+    for use in recipe.proofs:
+        steps.append(_step(recipe, use, rows, facts, False))
+        rows = (use.name,)
+    if rows and (clean := _clean_rows(recipe, rows, facts)):
         steps.append(clean)
-        heads = [before, clean.name]
+        rows = (clean.name,)
+    heads = [before, *rows]
     tokens = find_stage("tokens")
     settings = tokens.Settings.model_validate({"tokenizer": recipe.tokenizer()})
     steps.append(_step(recipe, StageUse("tokens", tokens, settings, written="tokens"), tuple(heads), facts, False))

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from corpusforge.engine_choice import read_engine
 from corpusforge.errors import Problem, Problems, UsageError
+from corpusforge.generation import PROOFS, TASKS, Generation, read_generation
 from corpusforge.mix_tree import OutputTree, read_output
 from corpusforge.packed_settings import Packed, read_packed
-from corpusforge.setting_files import check_files
 from corpusforge.source import Share, Source, read_source
-from corpusforge.stage import Role, Stage, StageSettings, find_stage
+from corpusforge.stage import Role
+from corpusforge.stage_use import StageUse, read_use
 from corpusforge.yaml_file import Location, YamlFile, did_you_mean, expand_variables, load_yaml, validate
 
 CURATE = ("normalise", "redact", "language", "quality", "dedup", "segment", "holdout", "decontaminate")
-GENERATE = ("qa", "mcq", "reading")
 ROLES: tuple[Role, ...] = ("domain", "labelled", "public")
-RESERVED = ("ingest", *GENERATE, "tokens", "mix")
+RESERVED = ("ingest", *TASKS, *PROOFS, "tokens", "mix")
 
 
 _STEP_NAME = re.compile(r"^[a-z0-9][a-z0-9-]*$")
@@ -120,21 +118,6 @@ class RecipeFile(Closed):
 
 
 @dataclass(frozen=True, slots=True)
-class StageUse:
-    """One stage as the recipe uses it: the step's name, the stage's class, settings, and on which sources.
-
-    `places` tells as file:line:column where the stage (key "") and its settings (`model`, `rules.lines`) are written.
-    """
-
-    name: str
-    stage: type[Stage]
-    settings: StageSettings
-    sources: tuple[str, ...] | None = None
-    written: str = ""
-    places: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
     """A recipe that was checked as far as it can be without reading data."""
 
@@ -146,6 +129,7 @@ class Recipe:
     generate: tuple[StageUse, ...]
     completion: OutputTree | None
     instruct: OutputTree | None
+    proofs: tuple[StageUse, ...] = ()
     packed: Packed | None = None
 
     @property
@@ -201,7 +185,7 @@ def read_recipe(path: Path) -> Recipe:
     generate = _generate(spec, file, curate, sources, workspace)
     # Sources that could not be read count as members: their own mistake is said once, not once more in the mix.
     members: dict[str, Role] = {name: role for role in reversed(ROLES) for name in getattr(spec.sources, role)}
-    made = tuple(use.name for use in generate)
+    made = tuple(use.name for use in generate.tasks)
     completion = read_output("completion", spec.mix, file, members, made) if "completion" in spec.mix else None
     instruct = read_output("instruct", spec.mix, file, members, made) if "instruct" in spec.mix else None
     for key in spec.mix:
@@ -217,7 +201,8 @@ def read_recipe(path: Path) -> Recipe:
     problems = file.problems + more
     if problems:
         raise Problems(_in_order(problems))
-    return Recipe(spec, path, workspace, tuple(sources), tuple(curate), tuple(generate), completion, instruct, packed)
+    stages = (tuple(curate), generate.tasks)
+    return Recipe(spec, path, workspace, tuple(sources), *stages, completion, instruct, generate.proofs, packed)
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
@@ -269,26 +254,6 @@ def _check_tokenizer(spec: RecipeFile, file: YamlFile, workspace: Path) -> None:
         file.problems.append(file.problem(("tokenizer",), what, hint))
 
 
-def _use(name: str, value: Any, file: YamlFile, at: Location, folder: Path) -> StageUse | None:
-    """The stage of that name with settings that are written at a place; None after adding every mistake."""
-    try:
-        stage = find_stage(name, folder=folder)
-    except UsageError as error:
-        file.problems.append(file.problem((*at, "stage"), error.problem.what, error.problem.hint))
-        return None
-    if value is None or value is True:
-        value = {}
-    if not isinstance(value, dict):
-        what = f"{name}: must be a mapping of settings, or false to leave it out."
-        file.problems.append(file.problem(at, what))
-        return None
-    settings = validate(stage.Settings, value, file, at)
-    if settings is None:
-        return None
-    check_files(stage, settings, file, at, folder)
-    return StageUse(name, stage, settings, written=name, places=file.places(at))
-
-
 def _curate(spec: RecipeFile, file: YamlFile, workspace: Path) -> list[StageUse]:
     uses: list[StageUse] = []
     for key in spec.curate:
@@ -299,7 +264,7 @@ def _curate(spec: RecipeFile, file: YamlFile, workspace: Path) -> list[StageUse]
         value = spec.curate.get(name, {})
         if value is False:
             continue
-        if (use := _use(name, value, file, ("curate", name), workspace)) is not None:
+        if (use := read_use(name, value, file, ("curate", name), workspace)) is not None:
             uses.append(use)
     also = spec.curate.get("also", [])
     if not isinstance(also, list):
@@ -337,7 +302,7 @@ def _also(also: list[Any], spec: RecipeFile, file: YamlFile, workspace: Path) ->
                 file.problems.append(file.problem((*at, "stage"), what, "Move it into the workspace."))
                 continue
         given = {k: v for k, v in value.items() if k not in ("stage", "after", "name", "sources")}
-        if (use := _use(entry.stage, given, file, at, workspace)) is not None:
+        if (use := read_use(entry.stage, given, file, at, workspace)) is not None:
             name = entry.name or _step_name(use.stage.name)
             if name in RESERVED or not _STEP_NAME.fullmatch(name):
                 what = f"a step cannot be named {name!r}."
@@ -380,24 +345,12 @@ def _place(uses: list[StageUse], also: list[tuple[StageUse, str, Location]], fil
 
 def _generate(
     spec: RecipeFile, file: YamlFile, curate: list[StageUse], sources: list[Source], workspace: Path
-) -> list[StageUse]:
-    uses: list[StageUse] = []
-    for key in spec.generate:
-        if key not in (*GENERATE, "engine"):
-            hint = did_you_mean(key, (*GENERATE, "engine"))
-            file.problems.append(file.problem(("generate", key), f"unknown task {key!r}.", hint))
-    engine = read_engine(spec.generate.get("engine", "extractive"), file, ("generate", "engine"), workspace)
-    if engine is not None and engine.kind != "extractive":
-        what = f"no task is written by the engine {engine.kind!r} yet."
-        file.problems.append(file.problem(("generate", "engine"), what, "Use extractive."))
-    for name in GENERATE:
-        value = spec.generate.get(name, False)
-        if value is not False and (use := _use(name, value, file, ("generate", name), workspace)) is not None:
-            uses.append(use)
-    redacted = any(use.stage.name == "redact" for use in curate)
+) -> Generation:
+    redact = next((use for use in curate if use.stage.name == "redact"), None)
     private = [s.name for s in sources if s.spec.personal_data]
-    if uses and not redacted and private:
+    found = read_generation(spec.generate, file, workspace, redact)
+    if found.tasks and redact is None and private:
         what = f"generate would read personal data: {', '.join(private)} expect some, and curate leaves out redact."
         hint = "Remove redact: false, or declare personal_data: none in those sources."
         file.problems.append(file.problem(("generate",), what, hint))
-    return uses
+    return found

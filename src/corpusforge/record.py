@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Kind = Literal["chat", "article", "doc", "labelled", "public", "qa", "mcq", "reading"]
-SYNTHETIC: tuple[Kind, ...] = ("qa", "mcq", "reading")
+Kind = Literal["chat", "article", "doc", "labelled", "public", "qa", "mcq", "reading", "rewrite", "turns"]
+SYNTHETIC: tuple[Kind, ...] = ("qa", "mcq", "reading", "rewrite", "turns")
 Unit = Literal["byte", "char", "row", "page"]
 Side = Literal["train", "holdout"]
 

@@ -25,13 +25,14 @@ _LETTERS = "ABCDEFGHIJ"
 def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
     """Samples by kind, the audit of multiple choice, and how many synthetic rows are proven by their evidence.
 
-    A row is proven when its evidence lies within its parent's text and at least nine in ten words of its answer stand
-    there (reading tasks: when the evidence lies there; they are true by construction). Memory: the rows and texts that
-    stem from one ingested shard.
+    A row by rules is proven when its evidence lies within its parent's text and at least nine in ten words of its
+    answer stand there (reading tasks: when the evidence lies there; they are true by construction). A row that a model
+    wrote has passed `verify`, word for word; it is proven when its evidence lies there, or when it claims nothing (it
+    says that the text does not tell) and its chunk does. Memory: the rows and texts that stem from one ingested shard.
     """
     total = proven = 0
     audit = _Audit()
-    best: dict[str, list[tuple[str, dict[str, Any]]]] = {"qa": [], "mcq": [], "reading": []}
+    best: dict[str, list[tuple[str, dict[str, Any]]]] = {kind: [] for kind in _SHOWN}
     redacted: list[tuple[str, dict[str, Any]]] = []
     for family in _families(shards):
         rows = [record for shard in family for record in _synthetic(shard)]
@@ -111,14 +112,20 @@ def _evidence(row: Record, texts: Mapping[str, str]) -> str | None:
 
 def _proven(row: Record, texts: Mapping[str, str]) -> bool:
     evidence = _evidence(row, texts)
+    if row.meta.get("answerable") is False:
+        return any(_within(row.meta.get("context"), texts.get(parent)) for parent in row.parents)
     if evidence is None:
         return False
-    if row.kind == "reading":
+    if row.kind == "reading" or row.meta.get("engine") != "extractive":
         return True
     answer = row.meta["options"][row.meta["gold"]] if row.kind == "mcq" else row.meta["answer"]
     words = _WORD.findall(answer.casefold())
     there = set(_WORD.findall(evidence.casefold()))
     return bool(words) and sum(word in there for word in words) >= 0.9 * len(words)
+
+
+def _within(place: Any, text: str | None) -> bool:
+    return isinstance(place, dict) and text is not None and 0 <= place["start"] < place["end"] <= len(text)
 
 
 def _qa(row: Record, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -149,7 +156,7 @@ def _reading(row: Record, texts: Mapping[str, str]) -> dict[str, Any]:
     return {"id": row.id, "source": row.source, "task": row.meta.get("task", ""), "text": excerpt(row.text, EXCERPT)}
 
 
-_SHOWN = {"qa": _qa, "mcq": _mcq, "reading": _reading}
+_SHOWN = {"qa": _qa, "mcq": _mcq, "reading": _reading, "rewrite": _reading, "turns": _reading}
 
 
 def _redacted(shards: Sequence[Shard], seed: int) -> list[tuple[str, dict[str, Any]]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge.engine_choice import KINDS, settings_class
+from corpusforge.generation import BY_RULES, PROOFS, WRITTEN, ForAll
 from corpusforge.packed_settings import Packed
-from corpusforge.recipe import CURATE, GENERATE, Also, RecipeFile
+from corpusforge.recipe import CURATE, Also, RecipeFile
 from corpusforge.shards import write_json
 from corpusforge.source import SourceFile
 from corpusforge.stage import find_stage
@@ -31,7 +32,10 @@ def recipe_schema() -> dict[str, Any]:
     curate = {name: _stage(name, definitions) for name in CURATE}
     curate["also"] = {"type": "array", "items": Also.model_json_schema(), "description": "Stages beside these."}
     schema["properties"]["curate"] = _closed(curate)
-    generate = {name: _stage(name, definitions) for name in GENERATE}
+    generate = {task: _task(task, definitions) for task in WRITTEN}
+    generate |= {name: _stage(name, definitions) for name in PROOFS if name != "rescan"}
+    generate["rescan"] = {"type": "boolean", "description": "Search what a model wrote for personal data once more."}
+    generate |= _lenient(ForAll.model_json_schema())["properties"]
     engine = settings_class().model_json_schema()
     generate["engine"] = {"anyOf": [{"enum": list(KINDS)}, engine], "description": "What writes the rows."}
     schema["properties"]["generate"] = _closed(generate)
@@ -107,6 +111,17 @@ def _lenient(schema: Any) -> Any:
         return made
     about = {key: made.pop(key) for key in ("title", "description", "default") if key in made}
     return {**about, "anyOf": [made, shorter]}
+
+
+def _task(task: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """A task by rules, where there are any, or by a model, which is not told here what all tasks are told once."""
+    written = _stage(WRITTEN[task], definitions)
+    for key in ("engine", *ForAll.model_fields):
+        written["anyOf"][0]["properties"].pop(key, None)
+    if task not in BY_RULES:
+        return written
+    by_rules = _stage(BY_RULES[task], definitions)
+    return {"anyOf": [by_rules["anyOf"][0], *written["anyOf"]], "description": by_rules["description"]}
 
 
 def _stage(name: str, definitions: dict[str, Any]) -> dict[str, Any]:

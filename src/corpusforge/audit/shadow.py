@@ -15,11 +15,13 @@ from typing import Any, Protocol
 import orjson
 
 from corpusforge.audit.hosts import Host, raw_format, raw_row
+from corpusforge.generation import without_model
 from corpusforge.ingest.formats import find_reader
 from corpusforge.mix_tree import Node, OutputTree
 from corpusforge.plan import Plan, Walk
-from corpusforge.recipe import Audit, Recipe, Run, StageUse
+from corpusforge.recipe import Audit, Recipe, Run
 from corpusforge.source import Source
+from corpusforge.stage_use import StageUse
 from corpusforge.units import Epochs, Share
 
 BUILDS, RAW, LOG, TEMPORARY = "builds", "raw", "said.log", "tmp"
@@ -87,7 +89,8 @@ def make_shadow(recipe: Recipe, hosts: Mapping[str, list[Host]], root: Path) -> 
     """Write the hosts as raw files below `root`, and turn the recipe to them.
 
     The stages, their settings, the sources' facts and the tokenizer are the recipe's own. The mix takes every record
-    once, so that each canary could reach it, and the cap on lost duplicates is lifted: it is about whole sources.
+    once, so that each canary could reach it, and the cap on lost duplicates is lifted: it is about whole sources. Rows
+    are made by rules: a model that is asked about invented people would be paid for what nobody trains on.
     """
     sources = tuple(_source(source, hosts[source.name], root) for source in recipe.sources)
     spec = recipe.spec.model_copy(update={"audit": Audit(canaries=0)})
@@ -98,6 +101,7 @@ def make_shadow(recipe: Recipe, hosts: Mapping[str, list[Host]], root: Path) -> 
             spec=spec,
             sources=sources,
             curate=tuple(_without_cap(use) for use in recipe.curate),
+            generate=without_model(recipe.generate),
             completion=_all_once(recipe.completion),
             instruct=_all_once(recipe.instruct),
         ),

@@ -64,20 +64,11 @@ def chat_pairs(page: Page) -> Iterator[Pair]:
     """At most one pair for a conversation: only where the asker said that it helped."""
     messages = page.record.messages or ()
     names = [speaker(message) for message in messages]
-    asked = _question(messages, names)
-    if asked is None:
+    found = resolution(messages)
+    if found is None:
         return
+    asked, thanks = found
     asker, last_asking = names[asked[0]], asked[-1]
-    thanks = next(
-        (
-            at
-            for at in range(last_asking + 2, len(messages))
-            if names[at] == asker and _acknowledges(messages[at].content)
-        ),
-        None,
-    )
-    if thanks is None:
-        return
     answered = _answer(messages, names, asker, last_asking, thanks)
     question = _clean(" ".join(messages[at].content for at in asked), names)
     heads = [_addressing(messages[at].content, names) for at in answered]
@@ -103,6 +94,18 @@ def chat_pairs(page: Page) -> Iterator[Pair]:
     if any(page.redacted(start, end) for start, end in spans):
         return
     yield Pair("chat", "chat", ask(page, "chat", offsets[asked[0]], question=question), answer, spans, 0, "chat")
+
+
+def resolution(messages: tuple[Message, ...]) -> tuple[list[int], int] | None:
+    """The turns in which a conversation's problem is put, and the turn in which its asker says that it is solved."""
+    names = [speaker(message) for message in messages]
+    asked = _question(messages, names)
+    if asked is None:
+        return None
+    later = range(asked[-1] + 2, len(messages))
+    said = (at for at in later if names[at] == names[asked[0]] and _acknowledges(messages[at].content))
+    thanks = next(said, None)
+    return None if thanks is None else (asked, thanks)
 
 
 def _question(messages: tuple[Message, ...], names: list[str]) -> list[int] | None:

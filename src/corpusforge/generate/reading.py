@@ -77,12 +77,18 @@ class Reading(Stage):
             if record.language not in ("", "en"):
                 yield Dropped(record, "language-without-phrasings")
                 continue
-            tasks = _choose(record, ctx, terms)
-            for identity, task in tasks:
-                ctx.count(record.source, f"reading.{task.template}")
-                yield _row(record, identity, task)
-            if not tasks:
+            rows = rows_of(record, ctx, terms)
+            yield from rows
+            if not rows:
                 yield Dropped(record, "no-task-found")
+
+
+def rows_of(record: Record, ctx: StageContext, terms: frozenset[str]) -> list[Record]:
+    """The rows of one record, each counted by its task; none where there are no phrasings of its language."""
+    tasks = _choose(record, ctx, terms) if record.language in ("", "en") else []
+    for _, task in tasks:
+        ctx.count(record.source, f"reading.{task.template}")
+    return [_row(record, identity, task) for identity, task in tasks]
 
 
 def _choose(record: Record, ctx: StageContext, terms: frozenset[str]) -> list[tuple[str, Task]]:

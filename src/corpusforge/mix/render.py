@@ -12,13 +12,14 @@ _ROLES = ("system", "user", "assistant")
 
 
 def own_form(record: Record) -> Form:
-    """The form that `record.tokens` counts: instruct for labelled, qa and mcq records, completion for all others."""
+    """The form that `record.tokens` counts: see `own_form_of`."""
     return own_form_of(record.kind)
 
 
 def own_form_of(kind: str) -> Form:
-    """The form that the token count of a kind of record stands for."""
-    return "instruct" if kind in ("labelled", "qa", "mcq") else "completion"
+    """The form that the token count of a kind of record stands for: instruct for labelled records, questions and
+    written conversations, completion for all others."""
+    return "instruct" if kind in ("labelled", "qa", "mcq", "turns") else "completion"
 
 
 def completion_text(record: Record) -> str:

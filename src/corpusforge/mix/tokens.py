@@ -30,12 +30,13 @@ class TokensSettings(StageSettings):
 class Tokens(Stage):
     """Sets `tokens` to the count of the record's own form (see `render.own_form`).
 
-    The count of the other form goes to `meta` (`instruct_tokens`, `completion_tokens`) where the record has one. A
-    record without its own form (labelled data without an assistant's turn) is dropped as `no-answer`.
+    The count of the other form goes to `meta` (`instruct_tokens`, `completion_tokens`) where the record has one; the
+    passage that a generated row was checked against leaves it. A record without its own form (labelled data without an
+    assistant's turn) is dropped as `no-answer`.
     """
 
     name: ClassVar[str] = "tokens"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("tokenizers",)
     file_settings: ClassVar[tuple[str, ...]] = ("tokenizer",)
     Settings: ClassVar[type[StageSettings]] = TokensSettings
@@ -65,6 +66,9 @@ def _counted(batch: list[Record], count: Count, ctx: StageContext) -> Iterator[I
             yield Dropped(record, "no-answer")
             continue
         meta = {key: value for key, value in record.meta.items() if key not in _KEYS}
+        if isinstance(place := meta.get("context"), dict):
+            # The passage was for the checks; from here on its place in the parent is enough.
+            meta["context"] = {key: value for key, value in place.items() if key != "text"}
         for form, text in both.items():
             if form != own:
                 meta[tokens_key(form)] = sizes[text] + ctx.settings.eos

@@ -1,0 +1,1 @@
+"""Tasks whose rows a model writes: chunks, prompts, strict parsing, quotes that must be found, and checks while hot."""

@@ -1,0 +1,80 @@
+"""What a running writer tells of itself between commits: a small file a process, which the progress display reads."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from corpusforge.generate.write.asking import Written
+
+FOLDER = ".pulse"
+EVERY = 0.5
+_STALE = 120.0
+
+
+class Pulse:
+    """Writes `<responses>/../.pulse/<task>-<process>.json` about twice a second while a shard is written.
+
+    Only for the eye: no build reads it, and what cannot be written is not told.
+    """
+
+    def __init__(self, responses: Path | None, task: str) -> None:
+        self._path = None if responses is None else responses.parent / FOLDER / f"{task}-{os.getpid()}.json"
+        self._totals: Counter[str] = Counter()
+        self._missing: Counter[str] = Counter()
+        self._task = task
+        self._told = 0.0
+        self._started = time.time()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._path is not None:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def add(self, written: Written) -> None:
+        """Count what came of a chunk, and tell it when half a second has gone by."""
+        totals = self._totals
+        totals["chunks"] += bool(written.asked)
+        totals["asked"] += written.asked
+        totals["rows"] += len(written.rows)
+        totals["accepted"] += sum(
+            row.meta.get("verdict") in ("", "yes") and not row.meta.get("rejected") for row in written.rows
+        )
+        for key in ("calls", "prompt_tokens", "completion_tokens"):
+            totals[key] += written.counts[key]
+        self._missing.update(written.missing)
+        self._missing.update(
+            row.meta.get("rejected") or f"verdict-{row.meta['verdict']}"
+            for row in written.rows
+            if row.meta.get("rejected") or row.meta.get("verdict") in ("no", "unparsable")
+        )
+        if self._path is not None and time.monotonic() - self._told >= EVERY:
+            self._told = time.monotonic()
+            self._tell(self._path)
+
+    def _tell(self, path: Path) -> None:
+        value = {"task": self._task, "started": self._started, **self._totals, "missing": self._missing}
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(".tmp")
+            fresh.write_bytes(orjson.dumps(value))
+            os.replace(fresh, path)
+
+
+def read_pulses(root: Path) -> Iterator[dict[str, Any]]:
+    """What writers below a recipe's folder told last; those that have been silent for two minutes are passed over."""
+    now = time.time()
+    for path in sorted((root / FOLDER).glob("*.json")):
+        with suppress(OSError, orjson.JSONDecodeError):
+            if now - path.stat().st_mtime < _STALE:
+                yield orjson.loads(path.read_bytes())
