@@ -180,6 +180,32 @@ def test_different_values_have_different_surrogates(kind: str, one: str, other: 
     assert (made.value(kind, one) == made.value(kind, other)) == (one == other)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.from_regex(r"[0-9a-z./-]{0,6}[0-9][0-9a-z./-]{0,30}", fullmatch=True))
+def test_a_number_keeps_its_length_and_form(token: str) -> None:
+    """`step 3` must not become `step 48150942667301`."""
+    made = Surrogates(KEY.encode()).value("NUMBER", token)
+    assert len(made) == len(token)
+    for old, new in zip(token, made, strict=True):
+        assert new.isdigit() if old.isdigit() else new.isalpha() if old.isalpha() else new == old
+    assert made == Surrogates(KEY.encode()).value("NUMBER", token)
+
+
+def test_numbers_of_a_form_change_places_and_none_of_one_digit_stays() -> None:
+    made = Surrogates(KEY.encode())
+    for numbers in ([str(n) for n in range(10)], [f"{n:03}" for n in range(1000)], [f"a{n}" for n in range(10)]):
+        found = [made.value("NUMBER", number) for number in numbers]
+        assert len(set(found)) == len(numbers)
+        assert found != [Surrogates(KEY[::-1].encode()).value("NUMBER", number) for number in numbers]
+    assert all(made.value("NUMBER", str(n)) != str(n) for n in range(10))
+
+
+def test_strict_with_surrogates_leaves_a_page_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORPUSFORGE_TEST_KEY", KEY)
+    made = surrogate(record("please open page 7 of the book", kind="labelled"), policy="strict").text
+    assert re.fullmatch("please open page [0-689] of the book", made)
+
+
 def test_many_values_do_not_coincide() -> None:
     made = Surrogates(KEY.encode())
     for kind in KINDS:

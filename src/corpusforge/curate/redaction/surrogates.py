@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import os
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from corpusforge.errors import UsageError
 SHORTEST_KEY = 16
 _FINGERPRINT = b"corpusforge surrogates: fingerprint of the key"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_ROUNDS = 10
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -55,7 +58,9 @@ class Surrogates:
     that among a million values of a kind two coincide with a chance of less than one in a hundred; no table of values
     is kept, so nothing else could depend on their order. Surrogates are of ranges that nobody has:
     example.com (RFC 2606), 555-01xx, 2001:db8::/32 (RFC 3849), card and account numbers with wrong check digits,
-    social security numbers with area 000.
+    social security numbers with area 000. A token with digits (`NUMBER`, under strict) keeps its length, and what of it
+    is a digit, a letter or neither: a page stays a page; so short a number has few others to be, and who knows many of
+    them can guess the rest.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -64,6 +69,8 @@ class Surrogates:
 
     def value(self, kind: str, canonical: str) -> str:
         """The surrogate of a value in its canonical form (see `placeholders.normalised`)."""
+        if kind == "NUMBER":
+            return _permuted(self._key, canonical)
         message = f"{kind}\0{canonical}".encode("utf-8", "surrogatepass")
         draw = _Draw(hmac.new(self._key, message, hashlib.sha256).digest())
         make = _MAKERS.get(kind)
@@ -88,6 +95,60 @@ class _Draw:
 
     def of(self, words: tuple[str, ...]) -> str:
         return words[self.below(len(words))]
+
+
+def _permuted(key: bytes, token: str) -> str:
+    """The token's digits and ASCII letters under a keyed permutation of all tokens of its form.
+
+    A Feistel network over two halves with modular addition, as in NIST SP 800-38G; one character is shifted by 1 to 9,
+    as no number may stay what it is.
+    """
+    places = [k for k, c in enumerate(token) if c.isdigit() or c.isalpha()]
+    radices = [10 if token[k].isdigit() else 26 for k in places]
+    values = [
+        unicodedata.digit(token[k]) if size == 10 else ord(token[k]) % 26
+        for k, size in zip(places, radices, strict=True)
+    ]
+    form = "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in token)
+    half = len(places) // 2
+    if not half:
+        values = [(value + 1 + _below(key, f"{form}\0", 9)) % 10 for value in values]
+    halves = (slice(half), slice(half, None))
+    for step in range(_ROUNDS if half else 0):
+        mine, other = halves if step % 2 == 0 else halves[::-1]
+        size = math.prod(radices[mine])
+        told = ",".join(map(str, values[other]))
+        moved = (_number(values[mine], radices[mine]) + _below(key, f"{form}\0{step}\0{told}", size)) % size
+        values[mine] = _digits(moved, radices[mine])
+    made = list(token)
+    for k, value, size in zip(places, values, radices, strict=True):
+        made[k] = str(value) if size == 10 else _LETTERS[value]
+    return "".join(made)
+
+
+def _below(key: bytes, message: str, size: int) -> int:
+    """A number below `size` that follows from the key and a message; its bits are 64 more than the size's."""
+    wanted = size.bit_length() + 64
+    blocks = (
+        hmac.new(key, f"number\0{block}\0{message}".encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+        for block in range(-(-wanted // 256))
+    )
+    return int.from_bytes(b"".join(blocks), "big") % size
+
+
+def _number(values: Sequence[int], radices: Sequence[int]) -> int:
+    number = 0
+    for value, size in zip(values, radices, strict=True):
+        number = number * size + value
+    return number
+
+
+def _digits(number: int, radices: Sequence[int]) -> list[int]:
+    values = []
+    for size in reversed(radices):
+        number, value = divmod(number, size)
+        values.append(value)
+    return values[::-1]
 
 
 @cache
@@ -160,5 +221,4 @@ _MAKERS: dict[str, Callable[[_Draw], str]] = {
         f"{draw.of(_pool('family'))} {draw.of(_pool('family'))} {draw.letters(6, _LETTERS).capitalize()}ville"
     ),
     "ORGANIZATION": lambda draw: f"{draw.of(_pool('family'))} {draw.letters(8, _LETTERS).capitalize()} Example Ltd",
-    "NUMBER": lambda draw: draw.digits(14),
 }
