@@ -172,6 +172,37 @@ def audit(
     commands.audit(build, builds, recipe, canaries, rate, sample, as_json, quiet)
 
 
+@app.command()
+def evaluate(
+    build: BuildArgument,
+    model: Annotated[
+        str, typer.Option("--model", metavar="ENGINE", help="kind=endpoint,model=NAME,address=URL or a YAML file.")
+    ],
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="ENGINE", help="A second model; differences are paired.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", metavar="ENGINE", help="The model that grades open answers.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="SHEET", help="calibration.csv, labelled by hand.")
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option("--task", help="Only this task or kind; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Items of each task at most.")] = None,
+    rotations: Annotated[bool, typer.Option("--rotations", help="Ask options in every cyclic order.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the report goes; by default beside the build.")
+    ] = None,
+    builds: BuildsOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Ask a model the build's held-out benchmark; with intervals, against another model, with a judge."""
+    from corpusforge import evaluation
+
+    evaluation.evaluate(build, builds, model, against, judge, labels, task or [], limit, rotations, out, as_json, quiet)
+
+
 @app.command("ls")
 def list_(
     what: Annotated[

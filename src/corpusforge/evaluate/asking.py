@@ -9,12 +9,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A prompt as it is sent, at temperature 0; `task` names what it is for, `stop` ends the answer early."""
+    """A prompt as it is sent, at temperature 0; `task` names what it is for."""
 
     task: str
     prompt: str
     max_tokens: int
-    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

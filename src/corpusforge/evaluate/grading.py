@@ -45,6 +45,14 @@ def grades(row: Mapping[str, Any]) -> dict[str, float]:
     return {choice: kinds.get(index, FAR) for index, choice in enumerate(row["choices"])}
 
 
+def cut(reply: str, stops: Sequence[str]) -> str:
+    """A reply up to the first of `stops` after its beginning. Chat models open with blank lines: sent as stops to a
+    server, they would end such a reply before its first word."""
+    text = reply.strip()
+    ends = [place for stop in stops if (place := text.find(stop)) > 0]
+    return text[: min(ends)].strip() if ends else text
+
+
 def read_letter(reply: str, options: Sequence[str]) -> str | None:
     """The option that a reply names by its letter alone, or by letter and text; None where it names none."""
     line = _first_line(reply)

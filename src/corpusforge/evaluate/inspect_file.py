@@ -20,12 +20,12 @@ def {name}():
 _OPEN = '''@task
 def {name}():
     """{items}, answers compared by words."""
-    return _answers("{name}", by_words())
+    return _answers("{name}", by_words("{name}"))
 '''
 _JUDGED = '''@task
 def {name}_judged():
     """{items}, answers graded by `--model-role grader=MODEL`."""
-    return _answers("{name}", by_judge())
+    return _answers("{name}", by_judge("{name}"))
 '''
 
 

@@ -72,7 +72,7 @@ class EvalTask:
     prompt: Prompt
     labels: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
-    max_tokens: int = 16
+    max_tokens: int = 32
     role: str = ""
 
     @property
@@ -135,7 +135,7 @@ def make_tasks(
     taken: set[str] = set()
     for table, rows in sorted(tables.items()):
         if table == "mcq":
-            made.append(EvalTask(f"{prefix}_mcq_letter", "letter", table, LETTER, stop=("\n",)))
+            made.append(EvalTask(f"{prefix}_mcq_letter", "letter", table, LETTER))
             made.append(EvalTask(f"{prefix}_mcq_cloze", "cloze", table, QUESTION))
         elif table == "qa":
             made.append(_open(f"{prefix}_qa_open", table, QUESTION, rows))
@@ -147,9 +147,7 @@ def make_tasks(
             task = _free(f"{prefix}_task_{_identifier(source)}", taken)
             if found := tuple(labels.get(source, ())):
                 longest = max(len(label.encode()) for label in found)
-                made.append(
-                    EvalTask(task, "label", table, LABEL, labels=found, stop=("\n",), max_tokens=max(16, longest))
-                )
+                made.append(EvalTask(task, "label", table, LABEL, labels=found, max_tokens=max(32, longest)))
             else:
                 made.append(_open(task, table, GIVEN, rows))
     return sorted(made, key=lambda task: task.name)

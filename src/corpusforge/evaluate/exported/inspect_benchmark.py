@@ -38,7 +38,7 @@ def asked(name):
         options = [choice.value for choice in state.choices] or told["labels"]
         row = state.metadata["row"]
         state.user_prompt.text = grading.rendered(told["prompt"], row, options)
-        return await generate(state, temperature=0.0, max_tokens=told["max_tokens"], stop_seqs=told["stop"] or None)
+        return await generate(state, temperature=0.0, max_tokens=told["max_tokens"])
 
     return solve
 
@@ -74,11 +74,12 @@ def by_label(name):
 
 
 @scorer(metrics={"exact": [mean(), stderr()], "word_f1": [mean(), stderr()]})
-def by_words():
+def by_words(name):
     """Exact match and F1 of words."""
+    stops = TASKS[name]["stop"]
 
     async def score(state, target):
-        reply = state.output.completion
+        reply = grading.cut(state.output.completion, stops)
         value = {"exact": grading.exact(reply, target.text), "word_f1": grading.word_f1(reply, target.text)}
         return Score(value=value, answer=reply)
 
@@ -86,11 +87,12 @@ def by_words():
 
 
 @scorer(metrics={"correct": [mean(), stderr()], "graded": [mean(), stderr()], "unparsable": [mean()]})
-def by_judge():
+def by_judge(name):
     """The verdict of `--model-role grader=MODEL`, which sees source and reference; no verdict is no point."""
+    stops = TASKS[name]["stop"]
 
     async def score(state, target):
-        row, reply = state.metadata["row"], state.output.completion
+        row, reply = state.metadata["row"], grading.cut(state.output.completion, stops)
         source, verdict, said = grading.source_of(row), None, ""
         if source and reply.strip():
             text = grading.filled(JUDGE, question=row["question"], source=source, reference=row["answer"], answer=reply)

@@ -1,0 +1,125 @@
+"""The report of an evaluation: figures with intervals beside their baselines, paired tests, and what was not run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from corpusforge.evaluate.answering import UNASKABLE, Answer, Asked, Sitting
+from corpusforge.evaluate.calibrate import KAPPA_GATE, Agreement
+from corpusforge.evaluate.intervals import bootstrap, mcnemar, paired, sign_test, wilson
+from corpusforge.evaluate.judge import COMPARE, JUDGE, Compared, Judged
+
+# Metrics that are 0 or 1 for an item, unless its orders were rotated.
+SHARES = ("acc", "exact", "correct")
+WHY_NOT = "needs likelihoods, which a chat engine does not give; lm-evaluation-harness runs it from the build's eval/"
+
+
+def with_verdicts(answers: Sequence[Answer], judged: Sequence[Judged]) -> list[Answer]:
+    """Answers with the judge's verdict among their scores: `correct` (0 or 1) and `judged` (partly is 0.5)."""
+    return [
+        Answer(
+            answer.item,
+            answer.cluster,
+            answer.source,
+            answer.reply,
+            {**answer.scores, "correct": float(one.verdict == "correct"), "judged": one.score},
+            answer.trouble,
+        )
+        for answer, one in zip(answers, judged, strict=True)
+    ]
+
+
+def task_reports(
+    tasks: Sequence[Asked], sittings: Mapping[str, Sitting], baselines: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """One entry for each task that was asked, in the order of names, with each model's figures and their difference."""
+    return [_task(task, sittings, baselines.get(task.name, {})) for task in tasks if task.kind not in UNASKABLE]
+
+
+def not_run(tasks: Sequence[Asked]) -> list[dict[str, str]]:
+    """The tasks that were not asked, and why."""
+    return [{"task": task.name, "why": WHY_NOT} for task in tasks if task.kind in UNASKABLE]
+
+
+def _task(task: Asked, sittings: Mapping[str, Sitting], baselines: Mapping[str, Any]) -> dict[str, Any]:
+    models = {name: _model(sitting, task.name) for name, sitting in sittings.items()}
+    made: dict[str, Any] = {
+        "task": task.name,
+        "kind": task.kind,
+        "items": len(task.rows),
+        "prompt_sha256": task.told["prompt_sha256"],
+        "baselines": {name: value for name, value in baselines.items() if name != "items"},
+        "models": models,
+    }
+    if len(sittings) == 2:
+        first, second = (sitting.answers[task.name] for sitting in sittings.values())
+        made["difference"] = _difference(first, second)
+    return made
+
+
+def _model(sitting: Sitting, task: str) -> dict[str, Any]:
+    answers = sitting.answers[task]
+    clusters = {answer.item: answer.cluster for answer in answers}
+    metrics = sorted({metric for answer in answers for metric in answer.scores})
+    figures = {
+        metric: bootstrap({answer.item: answer.scores[metric] for answer in answers}, clusters).to_json()
+        for metric in metrics
+    }
+    return {"metrics": figures, "troubles": sitting.troubles(task), "by_source": _by_source(answers, metrics)}
+
+
+def _by_source(answers: Sequence[Answer], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+    made: dict[str, dict[str, float]] = {}
+    for source in sorted({answer.source for answer in answers}):
+        own = [answer for answer in answers if answer.source == source]
+        means = {metric: round(sum(answer.scores[metric] for answer in own) / len(own), 6) for metric in metrics}
+        made[source] = {"items": len(own), **means}
+    return made
+
+
+def _difference(first: Sequence[Answer], second: Sequence[Answer]) -> dict[str, Any]:
+    clusters = {answer.item: answer.cluster for answer in first}
+    made: dict[str, Any] = {}
+    for metric in sorted({metric for answer in first for metric in answer.scores}):
+        one = {answer.item: answer.scores[metric] for answer in first}
+        two = {answer.item: answer.scores[metric] for answer in second}
+        made[metric] = paired(one, two, clusters).to_json()
+        if metric in SHARES and {*one.values(), *two.values()} <= {0.0, 1.0}:
+            only_first, only_second, p = mcnemar(one, two)
+            made[metric] |= {"only_first": only_first, "only_second": only_second, "mcnemar_p": round(p, 6)}
+    return made
+
+
+def judge_report(
+    identity: Mapping[str, Any], troubles: Mapping[str, int], agreement: Agreement | None, same: Sequence[str]
+) -> dict[str, Any]:
+    """What is to be known of the judge: its model and prompts by hash, failures, and whether people agree with it."""
+    told = agreement.to_json() if agreement else {"state": "not calibrated", "gate": KAPPA_GATE}
+    return {
+        "model": dict(identity),
+        "prompt": JUDGE.name,
+        "prompt_sha256": JUDGE.sha256,
+        "compare_prompt": COMPARE.name,
+        "compare_sha256": COMPARE.sha256,
+        "troubles": dict(troubles),
+        "calibration": told,
+        "judges_itself": list(same),
+    }
+
+
+def pair_report(task: str, compared: Compared) -> dict[str, Any]:
+    """Which model the judge prefers, both orders agreeing, with the share of decided pairs and the sign test's p."""
+    counts = compared.count()
+    wins, losses = counts.get("first", 0), counts.get("second", 0)
+    low, high = wilson(wins, wins + losses)
+    flip = compared.flip_rate
+    return {
+        "task": task,
+        "outcomes": counts,
+        "first_share": None if wins + losses == 0 else round(wins / (wins + losses), 6),
+        "low": round(low, 6),
+        "high": round(high, 6),
+        "sign_p": round(sign_test(wins, losses), 6),
+        "flip_rate": None if flip is None else round(flip, 6),
+    }

@@ -1,0 +1,253 @@
+"""The command `evaluate`: asks one model or two a build's held-out benchmark, lets a judge grade, writes a report."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from corpusforge import console
+from corpusforge.errors import GateFailed, Problems, UsageError
+
+if TYPE_CHECKING:
+    from corpusforge.evaluate.answering import Asked, Sitting
+    from corpusforge.evaluate.asking import Ask, Question, Reply
+    from corpusforge.evaluate.calibrate import Agreement
+
+SHEET = "calibration.csv"
+
+
+def evaluate(
+    name: str,
+    builds: Path | None,
+    model: str,
+    against: str | None,
+    judge: str | None,
+    labels: Path | None,
+    tasks: Sequence[str],
+    limit: int | None,
+    rotations: bool,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Evaluate one model, or two against each other. Raises GateFailed, after all is written, where people and judge
+    disagree."""
+    from corpusforge.commands import find_build
+    from corpusforge.evaluate.answering import read_benchmark, sit
+    from corpusforge.evaluate.calibrate import read_sheet
+    from corpusforge.evaluate.telling import markdown, remarks, tables
+    from corpusforge.shards import write_bytes, write_json
+
+    folder = find_build(name, builds)
+    asked, seal = read_benchmark(folder, tasks, limit)
+    if labels is not None and judge is None:
+        raise UsageError("--labels holds a judge against people.", hint="Name the judge with --judge.")
+    sheet = None if labels is None else read_sheet(labels)
+    told = {"A": read_model(model, "--model")}
+    if against is not None:
+        told["B"] = read_model(against, "--against")
+    judging = None if judge is None else read_model(judge, "--judge")
+    with ExitStack() as stack:
+        asks = {key: _opened(stack, settings, folder) for key, settings in told.items()}
+        ask_judge = None if judging is None else _opened(stack, judging, folder)
+        sittings = {}
+        for key, ask in asks.items():
+            if not quiet:
+                console.say(f"asking {key}: {told[key].model}, {sum(len(task.rows) for task in asked):,} items")
+            sittings[key] = sit(asked, ask, rotations)
+        verdicts = _Verdicts(asked, sittings, ask_judge, sheet)
+    report = _report(folder, seal, told, judging, asked, sittings, verdicts, limit, rotations)
+    place = out or folder.parent / "evaluations" / f"{folder.name}-{_slug(told)}"
+    write_json(place / "report.json", report)
+    write_bytes(place / "report.md", markdown(report).encode())
+    for key, sitting in sittings.items():
+        write_bytes(place / f"answers-{key.lower()}.jsonl", _answers(sitting))
+    if verdicts.sheet and sheet is None:
+        write_bytes(place / SHEET, verdicts.sheet.encode())
+    if as_json:
+        console.data_json({**report, "report": str(place / "report.md")})
+    else:
+        for columns, rows, right in tables(report):
+            console.table(columns, rows, right=right, skip_empty=True)
+        for line in remarks(report):
+            console.data(line)
+        console.data(f"report: {place / 'report.md'}")
+    if verdicts.agreement is not None and verdicts.agreement.state == "failed":
+        what = f"the judge agrees with people too little (kappa {verdicts.agreement.kappa.value:.2f})."
+        raise GateFailed(what, where=str(labels), hint="Do not use its grades; take another model.")
+
+
+def read_model(text: str, option: str) -> Any:
+    """The `EngineSettings` of `kind=endpoint,model=…,address=…` or of a YAML file. Raises Problems or UsageError."""
+    from corpusforge.engine_choice import read_engine
+    from corpusforge.recipe import nearest_workspace
+    from corpusforge.yaml_file import YamlFile, load_yaml
+
+    path = Path(text)
+    if path.suffix in (".yaml", ".yml"):
+        file, workspace = load_yaml(path), path.resolve().parent
+    else:
+        file, workspace = YamlFile(Path(), option, _pairs(text, option)), nearest_workspace(Path()) or Path().resolve()
+    found = None if file.problems else read_engine(file.value, file, (), workspace)
+    if file.problems or found is None:
+        raise Problems(file.problems)
+    if found.kind == "extractive":
+        raise UsageError(
+            "the engine 'extractive' has no model to evaluate.", where=option, hint="Name vllm or endpoint."
+        )
+    return found
+
+
+def _pairs(text: str, option: str) -> dict[str, Any]:
+    """kind=endpoint,options.seed=1 as a mapping; values are read as YAML reads them."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            hint = "Write kind=endpoint,model=NAME,address=URL, or name a YAML file of engine settings."
+            raise UsageError(f"{part!r} is no setting.", where=option, hint=hint)
+        keys = key.strip().split(".", 1)
+        read = yaml.safe_load(value) if len(keys) == 2 or not re.search("[a-zA-Z]", value) else value
+        if len(keys) == 2:
+            found.setdefault(keys[0], {})[keys[1]] = read
+        else:
+            found[keys[0]] = str(read) if keys[0] in ("model", "revision") else read
+    return found
+
+
+def _opened(stack: ExitStack, settings: Any, folder: Path) -> Ask:
+    """A callable that asks the engine in order, from the build's cache first; a finished call is never paid twice."""
+    from corpusforge.evaluate.asking import Reply
+    from corpusforge.generate.engines.door import GenerationRequest, GenerationResponse, Sampling
+    from corpusforge.generate.engines.session import in_order, opened
+    from corpusforge.record import Message
+    from corpusforge.stage import StageContext
+    from corpusforge.work import RESPONSES
+
+    ctx = StageContext(settings=None, seed=0, sources={}, responses=folder.parent / RESPONSES)
+    session = stack.enter_context(opened(settings, ctx))
+
+    async def one(question: Question) -> GenerationResponse:
+        return await session.ask(
+            GenerationRequest(
+                question.task, (Message("user", question.prompt),), Sampling(0.0, 1.0, question.max_tokens)
+            )
+        )
+
+    def ask(questions: Iterable[Question]) -> Iterator[Reply]:
+        for response in in_order(session, one, questions):
+            yield Reply(response.texts[0] if response.texts else "", response.error)
+
+    return ask
+
+
+class _Verdicts:
+    """What the judge says: verdicts are put among the answers' scores; pairs, troubles, the sheet, the agreement."""
+
+    def __init__(self, asked: Sequence[Asked], sittings: Mapping[str, Sitting], ask: Ask | None, sheet: Any) -> None:
+        self.pairs: list[dict[str, Any]] = []
+        self.troubles: Counter[str] = Counter()
+        self.sheet = ""
+        self.agreement: Agreement | None = None
+        if ask is None:
+            return
+        from corpusforge.evaluate.calibrate import agreement
+
+        for task in asked:
+            if task.judged and task.rows:
+                self._judge(task, sittings, ask)
+        if sheet is not None:
+            self.agreement = agreement(sheet[0], sheet[1], ask)
+
+    def _judge(self, task: Asked, sittings: Mapping[str, Sitting], ask: Ask) -> None:
+        from corpusforge.evaluate.calibrate import sheet
+        from corpusforge.evaluate.judge import compare_answers, judge_answers
+        from corpusforge.evaluate.report import pair_report, with_verdicts
+
+        rows: list[Any] = []
+        replies: list[str | None] = []
+        verdicts: list[Any] = []
+        by_model = []
+        for sitting in sittings.values():
+            answers = sitting.answers[task.name]
+            said = [answer.reply for answer in answers]
+            judged = judge_answers(task.rows, said, ask)
+            self.troubles.update(one.trouble for one in judged if one.trouble)
+            sitting.answers[task.name] = with_verdicts(answers, judged)
+            rows, replies, verdicts = [*rows, *task.rows], [*replies, *said], [*verdicts, *judged]
+            by_model.append(said)
+        if len(by_model) == 2:
+            self.pairs.append(pair_report(task.name, compare_answers(task.rows, by_model[0], by_model[1], ask)))
+        self.sheet = sheet(rows, replies, verdicts)
+
+
+def _report(
+    folder: Path,
+    seal: str,
+    models: Mapping[str, Any],
+    judging: Any,
+    asked: Sequence[Asked],
+    sittings: Mapping[str, Sitting],
+    verdicts: _Verdicts,
+    limit: int | None,
+    rotations: bool,
+) -> dict[str, Any]:
+    import orjson
+
+    from corpusforge import __version__
+    from corpusforge.evaluate.report import judge_report, not_run, task_reports
+    from corpusforge.manifest import read_manifest
+
+    manifest = read_manifest(folder)
+    baselines = orjson.loads((folder / "eval" / "baselines.json").read_bytes())
+    identities = {key: _identity(settings) for key, settings in models.items()}
+    judge = None
+    if judging is not None:
+        same = [key for key, identity in identities.items() if identity["model"] == judging.model]
+        judge = judge_report(_identity(judging), dict(sorted(verdicts.troubles.items())), verdicts.agreement, same)
+    return {
+        "format": 1,
+        "corpusforge": __version__,
+        "recipe": manifest["name"],
+        "build": manifest["build"],
+        "seal": seal,
+        "models": identities,
+        "judge": judge,
+        "limit": limit,
+        "rotations": rotations,
+        "tasks": task_reports(asked, sittings, baselines),
+        "pairs": verdicts.pairs,
+        "not_run": not_run(asked),
+    }
+
+
+def _identity(settings: Any) -> dict[str, Any]:
+    """What decides the answers, without addresses and keys; of a folder its name."""
+    model = Path(settings.model).name if settings.is_folder else settings.model
+    options = settings.deciding_options()
+    return {"engine": settings.kind, "model": model, "revision": settings.revision, "options": options}
+
+
+def _answers(sitting: Sitting) -> bytes:
+    import orjson
+
+    rows = [
+        {"task": task, "id": one.item, "reply": one.reply, "scores": dict(one.scores), "trouble": one.trouble}
+        for task, answers in sorted(sitting.answers.items())
+        for one in answers
+    ]
+    return b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in rows)
+
+
+def _slug(models: Mapping[str, Any]) -> str:
+    from corpusforge.record import stable_hash
+
+    names = [re.sub(r"[^A-Za-z0-9.-]+", "-", Path(settings.model).name).strip("-.") for settings in models.values()]
+    identities = [str(sorted(settings.identity_json().items())) for settings in models.values()]
+    return f"{'-vs-'.join(names)}-{stable_hash(*identities)[:8]}"
