@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from corpusforge.generate.verify.claims import Claim, Sentence
@@ -11,24 +12,33 @@ from corpusforge.generate.verify.view import RowView
 from corpusforge.generate.verify.words import Word, content
 
 _REACH = 4
+_BETWEEN = 4
+_DIGITS = re.compile(r"\d+(?:\.\d+)*")
 
 
 def numbers(view: RowView, claims: Sequence[Claim]) -> Iterator[Problem]:
-    """Numbers that the source does not hold, hold with another unit, or say of another thing."""
+    """Numbers that the source does not hold, holds with another unit, or says of another thing."""
     asked = [figure for sentence in view.asked for figure in sentence.figures]
     for claim in claims:
         told = [figure for sentence in claim.source for figure in sentence.figures] + asked
+        inside = {digits for one in claim.source for word in one.words if word.code for digits in _digits(word)}
         for figure in claim.said.figures:
             if figure.soft:
                 continue
             same = [other for other in told if figure.agrees(other)]
-            if not same:
+            if not same and figure.value not in inside:
                 other_unit = any(figure.value == other.value for other in told)
                 yield Problem("unit-not-in-source" if other_unit else "number-not-in-source", 0, 1)
             elif figure.dimension and not any(other.dimension for other in same) and not _named(view, claim, figure):
                 yield Problem("unit-not-in-source", 0, 1)
             elif figure.counted and not figure.dimension and _of_another(figure, claim.source):
-                yield Problem("number-not-in-source", 0, 1, {"of": "another thing"})
+                yield Problem("number-not-in-source", 0, 1, {"other-thing": 1})
+            elif _elsewhere(claim, figure.at):
+                yield Problem("number-not-in-source", 0, 1, {"other-place": 1})
+
+
+def _digits(word: Word) -> list[str]:
+    return _DIGITS.findall(word.text)
 
 
 def _named(view: RowView, claim: Claim, figure: Figure) -> bool:
@@ -52,33 +62,86 @@ def _of_another(figure: Figure, source: Sequence[Sentence]) -> bool:
 
 
 def names(view: RowView, claims: Sequence[Claim]) -> Iterator[Problem]:
-    """Codes, commands, paths, placeholders and names that are not in the sentences the claim is from."""
+    """Codes, commands, paths, placeholders and names that are not in the sentences the claim is from, or stand where
+    the source has another one."""
     for claim in claims:
         told = claim.told | view.given
         codes = {word.lower for sentence in claim.source for word in sentence.words}
         codes.update(word.lower for sentence in view.asked for word in sentence.words)
-        for word in claim.said.words:
+        for at, word in enumerate(claim.said.words):
             if word.code:
                 if word.lower not in codes and not _part_of(word.lower, codes):
                     yield Problem("code-not-in-source", 0, 1)
-            elif _name(word, claim) and word.stem not in told and not _part_of(word.lower, codes):
+                    continue
+            elif not is_name(word, claim.said):
+                continue
+            elif word.stem not in told and not _part_of(word.lower, codes):
                 yield Problem("name-not-in-source", 0, 1)
+                continue
+            if _elsewhere(claim, at):
+                yield Problem("code-not-in-source" if word.code else "name-not-in-source", 0, 1, {"other-place": 1})
 
 
-def _name(word: Word, claim: Claim) -> bool:
+def is_name(word: Word, sentence: Sentence) -> bool:
     """Whether a word is written as a name where a common word would not be."""
-    if not word.capital or word.numeric or not content(word, claim.said.lexicon):
+    if not word.capital or word.numeric or not content(word, sentence.lexicon):
         return False
+    words = sentence.words
+    shouted = sum(one.text.isupper() and len(one.text) > 1 for one in words) > 0.5 * len(words)
     loud = len(word.text) > 1 and word.text.isupper()
-    shouted = sum(one.text.isupper() and len(one.text) > 1 for one in claim.said.words) > 0.5 * len(claim.said.words)
-    return (loud and not shouted) or (not word.opens and not shouted)
+    return not shouted and (loud or not word.opens)
+
+
+def _marked(word: Word, sentence: Sentence) -> bool:
+    return word.code or word.numeric or is_name(word, sentence)
+
+
+def _elsewhere(claim: Claim, at: int) -> bool:
+    """Whether the source has the words around a name or number too, but around another name or number.
+
+    The words are the nearest of content on both sides that are no names themselves, at most four words from it.
+    """
+    said = claim.said
+    before, after = _beside(said, at, -1), _beside(said, at, 1)
+    if not before or not after:
+        return False
+    stem = said.words[at].stem
+    mine = said.all_stems
+    held = other = False
+    for sentence in claim.source:
+        words = sentence.words
+        for first, word in enumerate(words):
+            if word.stem != before:
+                continue
+            last = next(
+                (k for k in range(first + 1, min(first + 2 + _BETWEEN, len(words))) if words[k].stem == after), 0
+            )
+            between = words[first + 1 : last]
+            if stem in {one.stem for one in between} or word.stem == stem:
+                held = True
+            elif any(_marked(one, sentence) and one.stem not in mine for one in between):
+                other = True
+    return other and not held
+
+
+def _beside(sentence: Sentence, at: int, step: int) -> str:
+    for distance in range(1, _BETWEEN + 1):
+        place = at + step * distance
+        if not 0 <= place < len(sentence.words):
+            return ""
+        word = sentence.words[place]
+        if content(word, sentence.lexicon) and not _marked(word, sentence):
+            return word.stem
+    return ""
 
 
 def _part_of(code: str, codes: set[str]) -> bool:
-    """Whether a code is written as a piece of a longer one, or a longer one of its pieces: `apt` of `sudo-apt`."""
+    """Whether a code is written as a piece of a longer one, or is put together from pieces that are there."""
     bare = code.strip("\"'`()[]{}<>,;:.")
-    if len(bare) < 3:
-        return bare in codes
-    return any(bare in one for one in codes if len(one) > len(bare)) or all(
-        piece in codes for piece in bare.replace("/", " ").replace("=", " ").replace("_", " ").split() or [bare]
-    )
+    if len(bare) < 2:
+        return bare in codes or not bare
+    piece = re.compile(rf"(?<![^\W_]){re.escape(bare)}(?![^\W_])")
+    if any(piece.search(one) for one in codes if len(one) >= len(bare)):
+        return True
+    parts = [part for part in re.split(r"[\s/=_()\[\]:;,&#]+", bare) if part]
+    return len(parts) > 1 and all(part in codes for part in parts)

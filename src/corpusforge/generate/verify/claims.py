@@ -48,6 +48,15 @@ class Claim:
     source: tuple[Sentence, ...] = field(default=())
 
     @cached_property
+    def twin(self) -> Sentence | None:
+        """The one sentence of the source that says the same in nearly the same words, where there is one."""
+        best = self.source[0] if self.source else None
+        if best is None or not self.said.stems:
+            return None
+        both = len(self.said.stems & best.stems)
+        return best if both >= max(2, 0.8 * len(self.said.stems), 0.75 * len(best.stems)) else None
+
+    @cached_property
     def told(self) -> frozenset[str]:
         """All stems of the sentences that it is laid beside."""
         return frozenset().union(*(sentence.all_stems for sentence in self.source))
@@ -81,22 +90,26 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
 def lay(said: Sequence[Sentence], source: Sequence[Sentence]) -> list[Claim]:
     """Each sentence of the answer with the sentences of the source that share most with it, at most five.
 
-    A further one must add two stems: else a number or name from elsewhere would bring its own sentence along.
+    A further one must add two stems, or one and be a neighbour: else a number or name from elsewhere would bring its
+    own sentence along.
     """
     claims: list[Claim] = []
     for sentence in said:
         left = set(sentence.stems)
-        chosen: list[Sentence] = []
-        rest = list(source)
-        while rest and len(chosen) < MOST_SENTENCES:
-            best = max(rest, key=lambda one: (len(left & one.stems), one.proof, -len(one.stems)))
-            gain = len(left & best.stems)
-            if gain < (2 if chosen else 1):
-                break
+        chosen: list[int] = []
+        while len(chosen) < min(MOST_SENTENCES, len(source)):
+            gains = [(len(left & one.stems), one.proof, -len(one.stems), -at) for at, one in enumerate(source)]
+            best = max(range(len(source)), key=gains.__getitem__)
+            beside = any(abs(best - other) == 1 for other in chosen)
+            if gains[best][0] < (2 if chosen and not beside else 1):
+                near = [at for other in chosen for at in (other - 1, other + 1) if 0 <= at < len(source)]
+                near = [at for at in near if left & source[at].stems]
+                if not near:
+                    break
+                best = near[0]
             chosen.append(best)
-            rest.remove(best)
-            left -= best.stems
-        if not chosen and source and not sentence.stems:
-            chosen = [one for one in source if one.proof][:MOST_SENTENCES] or list(source[:1])
-        claims.append(Claim(sentence, tuple(chosen)))
+            left -= source[best].stems
+        if not chosen and not sentence.stems:
+            chosen = [at for at, one in enumerate(source) if one.proof][:MOST_SENTENCES] or list(range(len(source)))[:1]
+        claims.append(Claim(sentence, tuple(source[at] for at in chosen)))
     return claims

@@ -82,8 +82,12 @@ def structure(view: RowView) -> Iterator[Problem]:
     if [message.role for message in turns] != ["user", "assistant"] * (len(turns) // 2):
         yield Problem("structure", 0, 1)
         return
-    if not view.question.strip() or not _WORDY.search(view.answer):
-        yield Problem("empty-answer" if view.question.strip() else "structure", 0, 1)
+    if not view.question.strip():
+        yield Problem("structure", 0, 1)
+        return
+    if not _WORDY.search(view.answer) and not view.verbatim:
+        # `?` may be an answer where the source says so.
+        yield Problem("empty-answer", 0, 1)
         return
     if view.task in ("qa", "mcq") and view.answer.strip() not in turns[-1].content:
         yield Problem("structure", 0, 1)

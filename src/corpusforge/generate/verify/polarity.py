@@ -12,6 +12,10 @@ from corpusforge.generate.verify.view import RowView
 from corpusforge.generate.verify.words import Word, content, stem
 
 _REACH = 3
+# Verbs without content of their own that can be all that a negation denies.
+_LIGHT = frozenset({"have", "do", "be", "want", "like", "need", "work"})
+# `not only` and `no more than` deny nothing.
+_NOT_DENIED = frozenset({"only", "more", "less", "fewer", "later"})
 
 
 def polarity(view: RowView, claims: Sequence[Claim]) -> Iterator[Problem]:
@@ -19,58 +23,87 @@ def polarity(view: RowView, claims: Sequence[Claim]) -> Iterator[Problem]:
     for claim in claims:
         if not claim.source:
             continue
-        denied, stated = _sides(claim.said, skip_first=True)
-        source_denied: set[str] = set()
-        source_stated: set[str] = set()
-        source_cues = 0
-        for sentence in claim.source:
-            no, yes = _sides(sentence)
-            source_denied |= no
-            source_stated |= yes
-            source_cues += any(_denies(word, sentence) for word in sentence.words)
-        asked = frozenset().union(*(_sides(sentence)[0] for sentence in view.asked))
-        added = {one for one in denied - source_denied - asked if one in source_stated}
-        lost = {one for one in stated & source_denied - source_stated if one not in denied}
-        both = denied & source_denied
-        nowhere = denied and not source_cues and not asked and not denied & _denied_in(view)
-        if ((added or lost) and not both) or nowhere:
+        if claim.twin is not None and _cues(claim.said) != _cues(claim.twin):
+            yield Problem("negation-differs", _cues(claim.said), _cues(claim.twin))
+        elif _denies_stated(claim, view) or _states_denied(claim):
             yield Problem("negation-differs", 0, 1)
         elif _opposed(claim, view):
             yield Problem("opposite-of-source", 0, 1)
 
 
-def _denied_in(view: RowView) -> frozenset[str]:
-    """What the whole passage denies."""
-    return frozenset().union(*(_sides(sentence)[0] for sentence in view.source))
-
-
-def _denies(word: Word, sentence: Sentence) -> bool:
-    return not word.joined and word.lower in sentence.lexicon.negations
-
-
-def _sides(sentence: Sentence, *, skip_first: bool = False) -> tuple[set[str], set[str]]:
-    """The stems that a sentence denies, the next three behind a negation within its clause, and all other stems."""
-    denied: set[str] = set()
+def _denies_stated(claim: Claim, view: RowView) -> bool:
+    """Whether the claim denies what the source states, or denies though the source denies nothing at all."""
+    asked = frozenset().union(*(denied(sentence)[0] for sentence in view.asked))
+    told: set[str] = set(asked)
     stated: set[str] = set()
-    left = 0
-    for at, word in enumerate(sentence.words):
-        if _denies(word, sentence) and not (skip_first and at == 0 and word.lower == "no" and word.breaks):
-            # `not only` and `no more than` deny nothing.
-            after = sentence.words[at + 1].lower if at + 1 < len(sentence.words) else ""
-            left = 0 if after in ("only", "more", "less", "fewer", "later") else _REACH
-            if word.breaks:
-                left = 0
+    for sentence in claim.source:
+        one = denied(sentence)
+        told |= one[0]
+        stated |= one[1]
+    quiet = not told and not any(_cues(sentence) for sentence in (*claim.source, *view.asked))
+    own = claim.said
+    for scope in _scopes(own):
+        if scope & told:
             continue
-        if content(word, sentence.lexicon) or (left and not word.numeric and word.lower in _LIGHT):
-            (denied if left else stated).add(word.stem)
+        if scope & stated or (quiet and not any(_cues(sentence) for sentence in view.source)):
+            return True
+    return False
+
+
+def _states_denied(claim: Claim) -> bool:
+    """Whether the claim states what its source only denies: most of a negation's words, none of them denied here."""
+    no, yes = denied(claim.said)
+    stated = frozenset().union(*(denied(sentence)[1] for sentence in claim.source))
+    for sentence in claim.source:
+        for scope in _scopes(sentence):
+            repeated = scope & yes
+            if repeated - stated and not scope & no and len(repeated) >= max(1, len(scope) - 1):
+                return True
+    return False
+
+
+def denied(sentence: Sentence) -> tuple[frozenset[str], frozenset[str]]:
+    """The stems that a sentence denies, up to three behind a negation within its clause, and all other stems."""
+    no = frozenset().union(*_scopes(sentence))
+    yes = frozenset(word.stem for word, inside in _walk(sentence) if not inside)
+    return no, yes
+
+
+def _scopes(sentence: Sentence) -> list[frozenset[str]]:
+    """For each negation the stems that it denies."""
+    scopes: dict[int, set[str]] = {}
+    for word, inside in _walk(sentence):
+        if inside:
+            scopes.setdefault(inside, set()).add(word.stem)
+    return [frozenset(scope) for _, scope in sorted(scopes.items())]
+
+
+def _walk(sentence: Sentence) -> Iterator[tuple[Word, int]]:
+    """The words of content, each with the number of the negation that denies it, 0 for none."""
+    left = number = 0
+    for at, word in enumerate(sentence.words):
+        if _denies(sentence, at):
+            number += 1
+            left = 0 if word.breaks else _REACH
+            continue
+        if content(word, sentence.lexicon) or (left and word.lower in _LIGHT):
+            yield word, number if left else 0
             left = max(0, left - 1)
         if word.breaks:
             left = 0
-    return denied, stated
 
 
-# Verbs without content of their own that can be all that a negation denies.
-_LIGHT = frozenset({"have", "do", "be", "want", "like", "need", "work"})
+def _denies(sentence: Sentence, at: int) -> bool:
+    word = sentence.words[at]
+    if word.joined or word.code or word.lower not in sentence.lexicon.negations:
+        return False
+    after = sentence.words[at + 1].lower if at + 1 < len(sentence.words) else ""
+    # `No, ...` answers; it denies nothing that follows.
+    return after not in _NOT_DENIED and not (at == 0 and word.lower == "no" and word.breaks)
+
+
+def _cues(sentence: Sentence) -> int:
+    return sum(_denies(sentence, at) for at in range(len(sentence.words)))
 
 
 def _opposed(claim: Claim, view: RowView) -> bool:
@@ -90,9 +123,8 @@ def _opposites() -> dict[str, tuple[str, ...]]:
     pairs = yaml.safe_load(resource("alterations").read_text(encoding="utf-8"))["pairs"]
     both: dict[str, set[str]] = {}
     for first, second in pairs:
-        a, b = first.split(), second.split()
         # Of two phrases with a word in common the others are the opposites: left side, right side.
-        for one, other in zip(a, b, strict=False):
+        for one, other in zip(first.split(), second.split(), strict=False):
             if one != other:
                 both.setdefault(one, set()).add(other)
                 both.setdefault(other, set()).add(one)

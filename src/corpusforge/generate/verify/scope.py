@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from corpusforge.generate.verify.claims import Claim, Sentence
@@ -23,6 +24,11 @@ def scope(view: RowView, claims: Sequence[Claim]) -> Iterator[Problem]:
         if not claim.source:
             continue
         said = cues(claim.said)
+        if claim.twin is not None:
+            mine, own = Counter(n for n, _ in said), Counter(n for n, _ in cues(claim.twin))
+            if {n for n in mine | own if mine[n] != own[n]} - _FREE - {"should"}:
+                yield Problem("scope-differs", 0, 1, {"same-sentence": 1})
+                return
         told = [cue for sentence in claim.source for cue in cues(sentence)]
         classes = {name for name, _ in told} | asked
         for name, around in said:

@@ -12,6 +12,7 @@ from corpusforge.generate.phrasings import resource
 from corpusforge.generate.verify.checks import Rules, problems
 from corpusforge.generate.verify.form import Limits
 from corpusforge.generate.verify.problem import Problem
+from corpusforge.generate.verify.support import LONGEST
 from corpusforge.record import SYNTHETIC, Dropped, Record
 from corpusforge.stage import Item, Stage, StageContext, StageSettings
 
@@ -22,7 +23,10 @@ class VerifySettings(StageSettings):
     max_question_chars: int = Field(1_000, ge=50, le=100_000, description="Longest question of a Q&A row or item.")
     max_answer_chars: int = Field(4_000, ge=50, le=100_000, description="Longest answer.")
     longest_unsupported: float = Field(
-        3.0, gt=0, le=100, description="Weight of the longest stretch of an answer that its source does not support."
+        LONGEST,
+        gt=0,
+        le=100,
+        description="Weight of the longest stretch of an answer that its source does not support.",
     )
     min_support: float = Field(0.5, ge=0, le=1, description="Least share of an answer's words that its source has.")
 

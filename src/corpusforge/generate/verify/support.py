@@ -12,7 +12,7 @@ from corpusforge.generate.verify.words import content
 UNSUPPORTED = 1.0
 NEARBY = 0.4
 SUPPORTED = -0.8
-LONGEST = 3.0
+LONGEST = 2.5
 
 
 def support(view: RowView, claims: Sequence[Claim], longest: float = LONGEST) -> Iterator[Problem]:

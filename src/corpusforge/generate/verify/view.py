@@ -111,6 +111,9 @@ class RowView:
         else:
             proof = "\n".join(self.passage[start:end] for start, end in self.whole_evidence)
         said = _squeezed(self.answer)
+        if self.task == "reading" and said and said == _squeezed(self.row.title):
+            # A page's title is its title, whatever words the page uses.
+            return True
         return bool(said) and said in (_squeezed(proof), _squeezed(proof).rstrip("."))
 
     @cached_property

@@ -18,12 +18,13 @@ _OPENING = "\"'“”‘’«»([{*`_,;:!?…|>•·–—#"
 _CLOSING = "\"'“”‘’«»)]}*`_,;:!?….|<•·–—"
 _CODE = re.compile(
     r"<+[A-Z][A-Z_]*_\d+>+|--?[A-Za-z].*|[~.]?/.+|.*[\w.]/[\w.]+/.*|.*[_\\=$@<>{}|].*|\w+\(\)|.*\w\.[A-Za-z]\w*"
-    r"|[a-z]+[A-Z]\w*|.*://.*|(?=.*\d)(?=.*[A-Za-z])[\w.+-]+",
+    r"|[a-z]+[A-Z]\w*|.*://.*|.*\d.*",
     re.DOTALL,
 )
 _JOINED = re.compile(r"[-/–—]+")
 _NUMBER = re.compile(r"[$€£¥]?[+-]?\d[\d.,:]*(?:st|nd|rd|th|%|x)?", re.IGNORECASE)
 _MEASURED = re.compile(r"([$€£¥]?\d[\d.,]*)\s?([A-Za-z°µ%]{1,5})")
+_COUNTED = re.compile(r"(\d+)-([A-Za-z]{3,})")
 _APOSTROPHE = re.compile(r"['’]s$|['’]$")
 
 
@@ -99,16 +100,17 @@ def cut(text: str) -> list[Word]:
             opens = opens or piece in ("-", "*", "•") or ends
             continue
         quoted = "`" in piece
-        if quoted or _CODE.fullmatch(bare):
-            measured = _MEASURED.fullmatch(bare)
-            parts = list(measured.groups()) if measured and not quoted else [bare]
-        elif _NUMBER.fullmatch(bare):
+        measured = None if quoted else _MEASURED.fullmatch(bare)
+        joined = None if quoted else _COUNTED.fullmatch(bare)
+        if measured or joined:
+            parts = list((measured or joined).groups())  # type: ignore[union-attr]
+        elif quoted or _NUMBER.fullmatch(bare) or _CODE.fullmatch(bare):
             parts = [bare]
         else:
             parts = [part for part in map(_bare, _JOINED.split(bare)) if part]
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
-            code = quoted or (len(parts) == 1 and bool(_CODE.fullmatch(part)))
+            code = quoted or (len(parts) == 1 and not _NUMBER.fullmatch(part) and bool(_CODE.fullmatch(part)))
             lower = part.lower().replace("’", "'")
             words.append(
                 Word(part, lower, lower if code else stem(lower), code, opens, breaks and last, len(parts) > 1)
