@@ -8,6 +8,7 @@ Only redacted text comes here: prompts are kept as keys alone, and answers are m
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -16,7 +17,6 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import orjson
 
@@ -39,7 +39,8 @@ class ResponseCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._own = folder / f"{uuid.uuid4().hex[:16]}.log"
-        self._writing: IO[bytes] | None = None
+        self._writing: int | None = None
+        self._end = 0
         self._claims: int | None = None
         self._read_to: dict[Path, int] = {}
         self._places: dict[str, tuple[Path, int, int]] = {}
@@ -78,18 +79,18 @@ class ResponseCache:
         frame = MAGIC + len(payload).to_bytes(4, "little") + _digest(payload) + payload
         if self._writing is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._writing = self._own.open("ab")
+            self._writing, self._end = os.open(self._own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), 0
             _sync_folder(self.folder)
-        start = self._writing.tell()
-        self._writing.write(frame)
-        self._writing.flush()
-        self._places[response.key] = (self._own, start, len(frame))
-        self._read_to[self._own] = start + len(frame)
+        if os.write(self._writing, frame) != len(frame):
+            self.close()  # no frame may lie behind a torn one
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._places[response.key] = (self._own, self._end, len(frame))
+        self._end += len(frame)
 
     def sync(self) -> None:
         """Make durable what was put; may run beside `put` in another thread."""
         if self._writing is not None:
-            os.fsync(self._writing.fileno())
+            os.fsync(self._writing)
 
     def claim(self, key: str) -> bool:
         """Whether this process may ask for `key`: False while another one does. Ends with `release` or the process."""
@@ -116,8 +117,9 @@ class ResponseCache:
         """Make everything durable and close the files; what is put later opens a new one."""
         if self._writing is not None:
             self.sync()
-            self._writing.close()
+            os.close(self._writing)
             self._writing = None
+            self._read_to[self._own] = self._end
             self._own = self.folder / f"{uuid.uuid4().hex[:16]}.log"
         if self._claims is not None:
             os.close(self._claims)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import httpx
+import aiohttp
 import orjson
 
 from corpusforge.errors import StepFailed
@@ -30,9 +30,10 @@ class Endpoint:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
+        self._identity = self.identity()
         self.limiter = Limiter(settings.max_in_flight)
         self.retried: dict[str, int] = {}
-        self._client: httpx.AsyncClient | None = None
+        self._client: aiohttp.ClientSession | None = None
         self._answered = False
         self._started = 0.0
         self._stop: StepFailed | None = None
@@ -43,9 +44,9 @@ class Endpoint:
 
     async def answer(self, request: GenerationRequest) -> GenerationResponse:
         """Answer one request, in as many attempts as its failures are worth. Raises StepFailed where none can help."""
-        key = request.key(self.identity())
+        key = request.key(self._identity)
         body = orjson.dumps(self.payload(request))
-        attempt = 0
+        attempt = empty = 0
         self._started = self._started or time.monotonic()
         while True:
             async with self.limiter.slot() as number:
@@ -55,11 +56,13 @@ class Endpoint:
                 if isinstance(found, GenerationResponse):
                     self.limiter.succeeded()
                     return found
-                if found.kind in ("overloaded", "timeout"):
+                if found.kind == "overloaded":
                     self.limiter.overloaded(number, found.wait or 0.0)
+                elif found.kind == "timeout":
+                    self.limiter.late(number)
             attempt += not self._may_be_starting(found)
-            tries = min(EMPTY_ATTEMPTS, self.settings.attempts) if found.kind == "empty" else self.settings.attempts
-            if found.kind not in PASSING or attempt >= tries:
+            empty += found.kind == "empty"
+            if found.kind not in PASSING or attempt >= self.settings.attempts or empty >= EMPTY_ATTEMPTS:
                 return GenerationResponse(key, (), "error", error=found.kind)
             self.retried[found.kind] = self.retried.get(found.kind, 0) + 1
             await asyncio.sleep(max(found.wait or 0.0, pause(max(attempt, 1), self.first_pause)))
@@ -67,7 +70,7 @@ class Endpoint:
     async def aclose(self) -> None:
         """Close the connections."""
         if self._client is not None:
-            await self._client.aclose()
+            await self._client.close()
             self._client = None
 
     async def base(self) -> str:
@@ -126,13 +129,13 @@ class Endpoint:
             headers["authorization"] = f"Bearer {key}"
         return headers
 
-    def _connected(self) -> httpx.AsyncClient:
+    def _connected(self) -> aiohttp.ClientSession:
         if self._client is None:
-            most = self.settings.max_in_flight
-            self._client = httpx.AsyncClient(
+            self._client = aiohttp.ClientSession(
                 headers=self._headers(),
-                timeout=httpx.Timeout(None, connect=min(30.0, self.settings.timeout)),
-                limits=httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=30.0),
+                connector=aiohttp.TCPConnector(limit=self.settings.max_in_flight, keepalive_timeout=30.0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(30.0, self.settings.timeout)),
                 trust_env=self.trusts_environment(),
             )
         return self._client
@@ -148,22 +151,25 @@ class Endpoint:
         address = f"{await self.base()}/chat/completions"
         try:
             # The whole call has the limit: a server that sends a byte now and then would never run out of another.
-            async with asyncio.timeout(self.settings.timeout):
-                reply = await client.post(address, content=body)
-        except (TimeoutError, httpx.TimeoutException):
-            return Failure("timeout")
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError):
+            async with (
+                asyncio.timeout(self.settings.timeout),
+                client.post(address, data=body, allow_redirects=False) as reply,
+            ):
+                content = await reply.read()
+        except aiohttp.ClientConnectorError:
             return Failure("unreachable", starting=True)
-        except httpx.HTTPError:  # the connection broke, or the body is cut off or badly compressed
+        except TimeoutError:
+            return Failure("timeout")
+        except (aiohttp.ClientError, OSError):  # the connection broke, or the body is cut off or badly compressed
             return Failure("damaged", starting=True)
-        if reply.status_code != 200:
-            failure = of_status(reply.status_code, reply.headers, reply.content)
+        if reply.status != 200:
+            failure = of_status(reply.status, {name.lower(): value for name, value in reply.headers.items()}, content)
             if failure.kind == "denied":
-                self._stop = self._denied(reply.status_code)
+                self._stop = self._denied(reply.status)
                 raise self._stop
             return failure
         self._answered = True
-        return read_answer(reply.content, request, key)
+        return read_answer(content, request, key)
 
     def _denied(self, status: int) -> StepFailed:
         name = self.settings.key_env

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import http.client
 import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +32,7 @@ from corpusforge.shards import write_bytes
 STARTS = 3
 POLL = 0.2
 TAIL_LINES = 12
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands before this machine
 _servers: dict[tuple[int, str], LocalServer] = {}
 
 
@@ -128,14 +131,12 @@ class LocalServer:
 
     def _healthy(self) -> bool:
         """Whether the server that the folder tells of answers, and is ours."""
-        import httpx
-
         try:
             state: Any = orjson.loads((self.folder / "server.json").read_bytes())
             address = f"http://127.0.0.1:{int(state['port'])}/v1"
-            reply = httpx.get(f"{address}/models", timeout=5.0, trust_env=False)
-            names = [model["id"] for model in reply.json()["data"]] if reply.status_code == 200 else []
-        except (OSError, httpx.HTTPError, ValueError, KeyError, TypeError):
+            with _direct.open(f"{address}/models", timeout=5.0) as reply:
+                names = [model["id"] for model in orjson.loads(reply.read())["data"]]
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return False
         if self.served not in names:
             return False

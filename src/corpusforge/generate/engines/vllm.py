@@ -24,15 +24,16 @@ class Vllm(Endpoint):
     name: ClassVar[str] = "vllm"
 
     def __init__(self, settings: EngineSettings) -> None:
-        super().__init__(settings)
         folder = Path(settings.model) if settings.is_folder else None
-        self._model = settings.model if folder is None else kind_of_model(folder)
+        model = settings.model if folder is None else kind_of_model(folder)
         self._revision = settings.revision if folder is None else folder_content(folder)
+        self._named = Identity(self.name, model, revision_with_options(self._revision, settings))
         self._server: LocalServer | None = None
+        super().__init__(settings)
 
     def identity(self) -> Identity:
         """A Hub model's name and commit; of a folder its architecture and content, wherever it lies."""
-        return Identity(self.name, self._model, revision_with_options(self._revision, self.settings))
+        return self._named
 
     def server(self) -> LocalServer:
         """The server, which may not have been started yet."""
