@@ -23,8 +23,8 @@ from corpusforge.tally import step_counted
 from corpusforge.work import trusted
 
 Say = Callable[[str], None]
-# Measures what leaks through the recipe's pipeline; None where nothing is to be measured.
-Audited = Callable[[], dict[str, Any] | None]
+# What the leak audit adds to the manifest: `audit`, or `audit_failed` with the reason; nothing where none is wanted.
+Audited = Callable[[], Mapping[str, Any]]
 
 
 def final_shards(plan: Plan, states: Mapping[str, StepState]) -> list[Shard]:
@@ -65,7 +65,7 @@ def assemble(
         _point(plan.root, folder.name)
         return manifest, True
     if folder.exists():
-        say(f"{folder} is damaged or not whole: it is written anew")
+        say(f"{folder} is damaged, not whole, or its leak audit failed: it is written anew")
     work = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     work.mkdir(parents=True)
     try:
@@ -80,10 +80,15 @@ def assemble(
 
 
 def _there(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a build whose data files all have the bytes that it names; None if one is missing or differs."""
+    """The manifest of a build whose data files all have the bytes that it names; None if one is missing or differs.
+
+    None as well for one whose leak audit failed: what made it fail may be gone.
+    """
     try:
         manifest = read_manifest(folder)
     except UsageError:
+        return None
+    if "audit_failed" in manifest:
         return None
     outputs = [*manifest["mix"].values(), manifest["eval"], manifest.get("packed", {"files": []})]
     for file in (file for output in outputs for file in output["files"]):
@@ -149,8 +154,7 @@ def _write(
     }
     if (packed := build_packed(paths, plan.recipe, mix, work)) is not None:
         manifest["packed"] = packed
-    if (audit := audited()) is not None:
-        manifest["audit"] = audit
+    manifest |= audited()
     decided = next((s.decided for s in states.values() if s.step and s.step.stage == "decontaminate"), None)
     runs = None if decided is None else decided.shared
     manifest["gates"] = evaluate_gates(plan.recipe.spec.gates, manifest, shards, runs)

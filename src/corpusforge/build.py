@@ -19,11 +19,14 @@ from corpusforge.errors import NotConserved, Problem, StepFailed, TooMuchQuarant
 from corpusforge.manifest import Counts
 from corpusforge.plan import Plan, Slot, StepState, Walk, make_plan
 from corpusforge.recipe import Recipe, Run
-from corpusforge.run import run_tasks, sweep
+from corpusforge.run import problem_of, run_tasks, sweep
 from corpusforge.shards import Shard, disk_failure, write_json
 from corpusforge.tally import step_counts, step_seconds
 from corpusforge.work import twice
 from corpusforge.yaml_file import shown_path
+
+# None found among 300 planted: at most 1% leak (95%, rule of three).
+CANARIES_OF_A_GATE = 300
 
 
 class Reporter(Protocol):
@@ -76,17 +79,26 @@ def build(recipe: Recipe, builds: Path, reporter: Reporter, run: Run | None = No
     return Built(folder, manifest, reused, seconds, timings)
 
 
-def _audited(plan: Plan, states: Mapping[str, StepState], reporter: Reporter) -> dict[str, Any] | None:
-    """The leak audit of a build at the recipe's own rate; None where nothing redacts or the recipe leaves it out."""
-    wanted = plan.recipe.spec.audit
-    if not wanted.canaries or not redacts(plan.recipe):
-        return None
+def _audited(plan: Plan, states: Mapping[str, StepState], reporter: Reporter) -> dict[str, Any]:
+    """The leak audit of a build at the recipe's own rate; nothing where none redacts or the recipe leaves it out.
+
+    It runs when everything else is done, so its own failure must not lose that: it becomes a fact of the build.
+    """
+    spec = plan.recipe.spec
+    if not spec.audit.canaries or not redacts(plan.recipe):
+        return {}
     from corpusforge.audit.measure import measure
     from corpusforge.audit.second_look import second_look
 
-    reporter.said(f"planting {wanted.canaries} invented values and looking for them")
-    found = measure(plan, states, build, wanted.canaries, wanted.rate)
-    return {**found, "second_look": second_look(final_shards(plan, states), plan.recipe.spec.seed)}
+    gated = 0 if spec.gates.canary_leak is None else CANARIES_OF_A_GATE
+    reporter.said(f"planting {max(spec.audit.canaries, gated)} invented values and looking for them")
+    try:
+        found = measure(plan, states, build, spec.audit.canaries, spec.audit.rate, gated)
+        return {"audit": {**found, "second_look": second_look(final_shards(plan, states), spec.seed)}}
+    except Exception as error:
+        problem, _ = problem_of(error, "audit")
+        reporter.said(f"the leak audit failed: {problem}")
+        return {"audit_failed": f"{problem.where}: {problem.what}"}
 
 
 def redacts(recipe: Recipe) -> bool:

@@ -94,7 +94,7 @@ def _cards(cards: Path | None, build: Path) -> Path:
 def build(
     recipe: Path, builds: Path | None, workers: int | None, executor: str | None, as_json: bool, quiet: bool
 ) -> None:
-    """Build a recipe."""
+    """Build a recipe. Raises GateFailed, after everything was written and said, where a gate does not hold."""
     from corpusforge.build import build as run_build
     from corpusforge.progress import Progress
     from corpusforge.recipe import Run, read_recipe
@@ -113,6 +113,10 @@ def build(
         console.data_json(headline)
     else:
         _print_headline(headline)
+    if failed := [name for name, passed in headline["gates"].items() if not passed]:
+        what = f"built, but {len(failed)} of {len(headline['gates'])} gates do not hold: {', '.join(failed)}."
+        hint = "Read the card; mend the recipe or its sources, or approve with a written waiver."
+        raise GateFailed(what, where=found.name, hint=hint)
 
 
 def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:

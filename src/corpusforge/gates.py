@@ -117,13 +117,17 @@ def _canary_leak(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What the leak audit found again of the structured data that it planted."""
     audit = manifest.get("audit")
     if audit is None:
-        return _result("canary_leak", allowed, None, False, "no leak audit ran: no redact, or audit.canaries is 0")
+        failed = manifest.get("audit_failed")
+        why = f"the leak audit failed: {failed}" if failed else "no leak audit ran: no redact, or audit.canaries is 0"
+        return _result("canary_leak", allowed, None, False, why)
     gated = audit["gated"]
-    tested, leaked = gated["masked"] + gated["leaked"], gated["leaked"]
+    leaked = gated["leaked"] + gated["in_part"]
+    tested = gated["masked"] + leaked
     if tested == 0:
         return _result("canary_leak", allowed, None, False, "no planted value reached the end of the pipeline")
     share = leaked / tested
     # None of four proves little; the bound says how little.
     proven = f"{leaked} of {tested} planted structured values were found again (95%: at most"
-    detail = f"{proven} {100 * upper_bound(leaked, tested):.1f}%); {gated['not_tested']} were not tested"
+    untested = f"{gated['not_tested']} of {gated['planted']} planted were not tested"
+    detail = f"{proven} {100 * upper_bound(leaked, tested):.1f}%); {untested}"
     return _result("canary_leak", allowed, round(share, 6), share <= allowed, detail, checked=tested, found=leaked)

@@ -66,7 +66,7 @@ class Gates(Closed):
     canary_leak: Share | None = Field(
         default=None,
         description="Largest share of planted structured data (e-mail, card, IBAN, keys and the like) that is found "
-        "again; without it the leak audit is told, not judged.",
+        "again, at least 300 of them; without it the leak audit is told, not judged.",
     )
 
     def shown(self) -> dict[str, float | None]:
@@ -78,7 +78,9 @@ class Gates(Closed):
 class Audit(Closed):
     """The leak audit of every build: invented personal data, planted into copies and looked for in all that follows."""
 
-    canaries: int = Field(default=60, ge=0, le=20_000, description="Values planted; 0 leaves the audit out.")
+    canaries: int = Field(
+        default=60, ge=0, le=20_000, description="Values planted, more under canary_leak; 0: no audit."
+    )
     rate: float = Field(default=1.0, gt=0, le=4, description="Values planted in one record of the sample.")
 
 

@@ -128,21 +128,27 @@ def _guarded(task: Task, root: Path, scratch: Path) -> None:
 
 
 def _problem(error: BaseException, doing: Doing) -> tuple[Problem, int]:
-    """What to tell of an error. What an exception of a library says may quote a record, so only type and place stay.
+    """A mistake of the recipe is told where it is written, if the stage names no other place than its own setting."""
+    if isinstance(error, UsageError) and doing.step and (written := doing.written(error.problem.where)):
+        problem = error.problem
+        return Problem(written, f"{doing.step.name}: {problem.what}", problem.hint), error.exit_code
+    return problem_of(error, doing.place)
 
-    A mistake of the recipe is told where it is written, if the stage names no other place than its own setting.
+
+def problem_of(error: BaseException, where: str) -> tuple[Problem, int]:
+    """What to tell of an error, and the exit code.
+
+    What an exception of a library says may quote a record, so only its type and place in the code stay.
     """
-    if isinstance(error, OSError) and (failure := disk_failure(error, doing.place)) is not None:
+    if isinstance(error, OSError) and (failure := disk_failure(error, where)) is not None:
         error = failure
     if isinstance(error, CorpusforgeError):
         problem = error.problem
-        if isinstance(error, UsageError) and doing.step and (written := doing.written(problem.where)):
-            return Problem(written, f"{doing.step.name}: {problem.what}", problem.hint), error.exit_code
-        return Problem(problem.where or doing.place, problem.what, problem.hint), error.exit_code
+        return Problem(problem.where or where, problem.what, problem.hint), error.exit_code
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     place = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
     hint = "This is a defect of the stage; the message is withheld, as it may quote a record."
-    return Problem(doing.place, f"{type(error).__name__} at {place}.", hint), StepFailed.exit_code
+    return Problem(where, f"{type(error).__name__} at {place}.", hint), StepFailed.exit_code
 
 
 @contextmanager

@@ -39,8 +39,8 @@ def prose(rng: random.Random, sentences: int) -> str:
     )
 
 
-def make(folder: Path, canaries: int = 45, redact: str = "{}", gates: str = "") -> Path:
-    """Write the workspace; its recipe."""
+def make(folder: Path, canaries: int = 45, redact: str = "{}", gates: str = "", rows: int = 24) -> Path:
+    """Write the workspace, with `rows` records a source; its recipe."""
     rng = random.Random(3)
     for room in ("recipes", "sources"):
         (folder / room).mkdir(parents=True)
@@ -49,9 +49,9 @@ def make(folder: Path, canaries: int = 45, redact: str = "{}", gates: str = "") 
         (folder / "sources" / f"{name}.yaml").write_text(head + text)
     chats = [
         {"id": f"c{i}", "turns": [{"role": r, "text": prose(rng, 3)} for r in ("user", "assistant") * 2]}
-        for i in range(24)
+        for i in range(rows)
     ]
-    notes = [{"id": f"n{i}", "head": f"On the {_THINGS[i % 10]}", "body": prose(rng, 14)} for i in range(24)]
+    notes = [{"id": f"n{i}", "head": f"On the {_THINGS[i % 10]}", "body": prose(rng, 14)} for i in range(rows)]
     for name, rows in (("chats", chats), ("notes", notes)):
         (folder / f"{name}.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     recipe = folder / "recipes" / "small.yaml"

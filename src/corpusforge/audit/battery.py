@@ -239,10 +239,11 @@ def _fits(surface: str, variant: Variant) -> bool:
     return "\n" not in text or surface not in ("two-lines", "quotes")
 
 
-def chosen(n: int, seed: int) -> list[Form]:
+def chosen(n: int, seed: int, gated: int = 0) -> list[Form]:
     """The forms of `n` canaries: all as often as possible, else a part in which every kind has its share.
 
-    Kinds take turns, each with its forms in the order of a keyed hash; gated kinds come first.
+    Kinds take turns, each with its forms in the order of a keyed hash; gated kinds come first. Where fewer than `gated`
+    of them count against the gate, more that do follow, each form once at most.
     """
     groups: dict[str, list[Form]] = {}
     for form in sorted(battery(), key=lambda form: stable_hash(str(seed), "audit", form.label)):
@@ -251,4 +252,6 @@ def chosen(n: int, seed: int) -> list[Form]:
     once: list[Form] = []
     for i in range(max(map(len, groups.values()))):
         once += [groups[kind][i] for kind in order if i < len(groups[kind])]
-    return [once[i % len(once)] for i in range(n)]
+    forms = [once[i % len(once)] for i in range(n)]
+    missing = gated - sum(form.gated for form in forms)
+    return forms + [form for form in once[n:] if form.gated][: max(0, missing)]

@@ -10,12 +10,12 @@ from typing import Any
 from corpusforge.audit.canary import Canary
 from corpusforge.audit.search import Find
 
-MASKED, LEAKED, NOT_TESTED = "masked", "leaked", "not tested"
+MASKED, LEAKED, IN_PART, NOT_TESTED = "masked", "leaked", "leaked in part", "not tested"
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a canary: `masked`, `leaked` (with the places) or `not tested` (with the reason)."""
+    """What became of a canary: masked, leaked or leaked in part (with the places), not tested (with the reason)."""
 
     canary: Canary
     state: str
@@ -25,23 +25,28 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Canaries of one group. Law: planted = masked + leaked + not tested. Recall is of those that were tested."""
+    """Canaries of one group: planted = masked + leaked + in part + not tested. Recall is of those that were tested.
+
+    `leaked` stood whole somewhere; of those `in_part` only a telling piece did.
+    """
 
     planted: int
     masked: int
     leaked: int
+    in_part: int
     not_tested: int
 
     @property
     def tested(self) -> int:
-        """Canaries whose record came through the whole pipeline, or that were found before it ended."""
-        return self.masked + self.leaked
+        """Canaries whose record came whole through the pipeline, or that were found before it ended."""
+        return self.masked + self.leaked + self.in_part
 
     def to_json(self) -> dict[str, Any]:
         """The counts, recall (share masked of those tested) and its 95% Wilson interval; null where none was tested."""
         low, high = wilson(self.masked, self.tested)
         return {
-            "planted": self.planted, "masked": self.masked, "leaked": self.leaked, "not_tested": self.not_tested,
+            "planted": self.planted, "masked": self.masked, "leaked": self.leaked, "in_part": self.in_part,
+            "not_tested": self.not_tested,
             "recall": round(self.masked / self.tested, 6) if self.tested else None,
             "low": round(low, 6) if self.tested else None, "high": round(high, 6) if self.tested else None,
         }  # fmt: skip
@@ -63,7 +68,7 @@ def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, flo
 def tally(fates: Iterable[Fate]) -> Tally:
     """The counts of some canaries."""
     states = [fate.state for fate in fates]
-    return Tally(len(states), states.count(MASKED), states.count(LEAKED), states.count(NOT_TESTED))
+    return Tally(len(states), *(states.count(state) for state in (MASKED, LEAKED, IN_PART, NOT_TESTED)))
 
 
 def by(fates: Sequence[Fate], key: Callable[[Canary], str]) -> dict[str, dict[str, Any]]:
@@ -76,14 +81,14 @@ def by(fates: Sequence[Fate], key: Callable[[Canary], str]) -> dict[str, dict[st
 
 def leaks(fates: Sequence[Fate], most: int) -> list[dict[str, Any]]:
     """The leaked canaries, gated ones first: form, value as quoted, and the first places; the rest is counted."""
-    found = [fate for fate in fates if fate.state == LEAKED]
-    found.sort(key=lambda fate: (not fate.canary.form.gated, fate.canary.form.label, fate.canary.number))
+    found = [fate for fate in fates if fate.state in (LEAKED, IN_PART)]
+    found.sort(key=lambda fate: (not fate.canary.form.gated, fate.state, fate.canary.form.label, fate.canary.number))
     return [
         {
             "form": fate.canary.form.label,
             "gated": fate.canary.form.gated,
             "value": fate.canary.quoted,
-            "whole": any(find.needle in fate.canary.whole for find in fate.finds),
+            "whole": fate.state == LEAKED,
             "places": len(fate.finds),
             "first": [{"file": find.file, "field": find.field} for find in _first(fate.finds)],
         }

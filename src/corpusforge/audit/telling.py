@@ -10,7 +10,7 @@ ALLOWED = 0.01
 LEAKS_SHOWN = 60
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]], tuple[int, ...]]
 REMEDY = "Read the leaks above; mend redact: in the recipe (entities, patterns, ner), or report the form."
-_COLUMNS = ("planted", "masked", "leaked", "not tested", "recall", "95%")
+_COLUMNS = ("planted", "masked", "leaked", "in part", "not tested", "recall", "95%")
 _GROUPS = (("gated", "structured, as written"), ("disguised", "structured, disguised"), ("other", "names and the rest"))
 
 
@@ -20,20 +20,22 @@ def headline(result: Mapping[str, Any]) -> str:
     return (
         f"{everything['planted']:,} invented values in {sum(result['records'].values()):,} records, "
         f"{result['forms']:,} forms: {everything['masked']:,} masked, {everything['leaked']:,} leaked, "
+        f"{everything['in_part']:,} leaked in part, "
         f"{everything['not_tested']:,} not tested"
     )
 
 
 def tables(result: Mapping[str, Any]) -> Iterator[Table]:
     """The result by group, kind, surface, position and language, the leaks, and the second detector's suspects."""
-    right = (1, 2, 3, 4, 5, 6)
+    right = (1, 2, 3, 4, 5, 6, 7)
     yield ("", *_COLUMNS), [_row(label, result[key]) for key, label in _GROUPS], right
     for group in ("kinds", "surfaces", "contexts", "positions", "languages"):
         yield (group[:-1], *_COLUMNS), [_row(name, one) for name, one in result[group].items()], right
     leaked: list[tuple[Any, ...]] = [
-        (leak["form"], leak["value"], leak["places"], _place(leak)) for leak in result["leaks"][:LEAKS_SHOWN]
+        (leak["form"], leak["value"], "" if leak["whole"] else "in part", leak["places"], _place(leak))
+        for leak in result["leaks"][:LEAKS_SHOWN]
     ]
-    yield ("leak", "invented value", "places", "such as"), leaked, (2,)
+    yield ("leak", "invented value", "", "places", "such as"), leaked, (3,)
     look = result["second_look"]
     suspects = look["suspects"].items()
     counted: list[tuple[Any, ...]] = [
@@ -51,7 +53,8 @@ def _snippet(row: Mapping[str, str]) -> tuple[str, str, str]:
 def _row(label: str, one: Mapping[str, Any]) -> tuple[Any, ...]:
     recall = "–" if one["recall"] is None else percent(one["recall"])
     between = "–" if one["recall"] is None else f"{percent(one['low'])} to {percent(one['high'])}"
-    return label, one["planted"], one["masked"], one["leaked"], one["not_tested"], recall, between
+    counts = (one[key] for key in ("planted", "masked", "leaked", "in_part", "not_tested"))
+    return label, *counts, recall, between
 
 
 def percent(x: float) -> str:
@@ -82,7 +85,7 @@ def remarks(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"Not tested: {n:,}, {reason}."
     for reason, n in result["not_planted"].items():
         yield f"Not planted: {n:,}, {reason}."
-    hidden = result["all"]["leaked"] - LEAKS_SHOWN
+    hidden = result["all"]["leaked"] + result["all"]["in_part"] - LEAKS_SHOWN
     if hidden > 0:
         yield f"{hidden:,} more leaks are in the answer to --json."
 
@@ -90,14 +93,13 @@ def remarks(result: Mapping[str, Any]) -> Iterator[str]:
 def broken(result: Mapping[str, Any], gate: Fraction | None) -> str | None:
     """What is wrong, if more of the tested structured values leaked than the gate allows, or none was tested.
 
-    A recipe without the gate is held to 1%.
+    A piece of a value counts as much as the whole of it. A recipe without the gate is held to 1%.
     """
     allowed = ALLOWED if gate is None else float(gate)
-    gated = result["gated"]
-    tested = gated["masked"] + gated["leaked"]
+    leaked = result["gated"]["leaked"] + result["gated"]["in_part"]
+    tested = result["gated"]["masked"] + leaked
     if tested == 0:
         return "no planted value of a structured kind reached the end of the pipeline."
-    if gated["leaked"] <= allowed * tested:
+    if leaked <= allowed * tested:
         return None
-    share = gated["leaked"] / tested
-    return f"{gated['leaked']} of {tested} structured values leaked ({percent(share)}, allowed {percent(allowed)})."
+    return f"{leaked} of {tested} structured values leaked ({percent(leaked / tested)}, allowed {percent(allowed)})."

@@ -8,11 +8,12 @@ from corpusforge.card.fact import Fact
 
 
 class TallyFacts(Fact):
-    """Planted values of one group: planted = masked + leaked + not tested; recall with its 95% interval, 0 to 1."""
+    """Planted values of one group: planted = masked + leaked + in part + not tested; recall and its 95% interval."""
 
     planted: int = 0
     masked: int = 0
     leaked: int = 0
+    in_part: int = 0
     not_tested: int = 0
     recall: float | None = None
     low: float | None = None
@@ -24,6 +25,7 @@ class LeakFacts(Fact):
 
     form: str
     value: str = ""
+    whole: bool = True
     first: tuple[dict[str, str], ...] = ()
 
 

@@ -74,6 +74,7 @@ class Card(Section):
     funnel: Funnel
     people: People
     planted: PlantedSection | None = None
+    audit_failed: str = ""
     synthetic: Synthetic | None
     leakage: Leakage
     rights: Rights
@@ -102,6 +103,7 @@ def make_card(facts: Facts, previous: Card | None = None) -> Card:
         funnel=make_funnel(facts),
         people=make_people(facts),
         planted=make_planted(facts),
+        audit_failed=facts.audit_failed,
         synthetic=make_synthetic(facts),
         leakage=make_leakage(facts),
         rights=rights,

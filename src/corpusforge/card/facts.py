@@ -198,6 +198,7 @@ class Facts(Fact):
     gates: tuple[GateFacts, ...] = ()
     lineage: LineageFacts = LineageFacts()
     audit: AuditFacts | None = None
+    audit_failed: str = ""
     sha256: str = ""
 
     def blends(self) -> list[tuple[str, BlendFacts]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corpusforge.card.audit_facts import AuditFacts, TallyFacts
+from corpusforge.card.audit_facts import AuditFacts, LeakFacts, TallyFacts
 from corpusforge.card.facts import Facts
 from corpusforge.card.figures import bound_sentence, column, count, plural
 from corpusforge.card.section import Section
@@ -17,14 +17,15 @@ _GROUPS = (
 
 
 class PlantedRow(Section):
-    """One group of planted values: planted = masked + leaked + not tested; `recall` is of those tested, with its 95%
-    Wilson interval, in words.
+    """One group of planted values: planted = masked + leaked + in part + not tested; `recall` is of those tested, with
+    its 95% Wilson interval, in words.
     """
 
     name: str
     planted: int
     masked: int
     leaked: int
+    in_part: int = 0
     not_tested: int
     recall: str
     interval: str
@@ -35,6 +36,7 @@ class PlantedLeak(Section):
 
     form: str
     value: str
+    whole: bool = True
     place: str
 
 
@@ -77,8 +79,8 @@ def make_planted(facts: Facts) -> PlantedSection | None:
         headline=_headline(audit),
         groups=tuple(_row(label, getattr(audit, name)) for name, label in _GROUPS),
         kinds=tuple(_row(kind, one) for kind, one in sorted(audit.kinds.items())),
-        leaks=tuple(PlantedLeak(form=leak.form, value=leak.value, place=_place(leak.first)) for leak in shown),
-        more_leaks=audit.all.leaked - len(shown),
+        leaks=tuple(_leak(leak) for leak in shown),
+        more_leaks=audit.all.leaked + audit.all.in_part - len(shown),
         notes=tuple(_notes(audit)),
         suspects=tuple(
             Suspect(kind=kind, sentence=bound_sentence(one.found, look.records))
@@ -90,11 +92,12 @@ def make_planted(facts: Facts) -> PlantedSection | None:
 
 def _headline(audit: AuditFacts) -> str:
     gated = audit.gated
-    tested = gated.masked + gated.leaked
+    leaked = gated.leaked + gated.in_part
     return (
         f"{plural(audit.all.planted, 'invented value')} of {plural(audit.forms, 'form')} went through the pipeline in "
-        f"copies of {plural(sum(audit.records.values()), 'record')}; {count(audit.all.leaked)} were found again. Of "
-        f"structured data as usually written, {count(gated.leaked)} of {count(tested)}."
+        f"copies of {plural(sum(audit.records.values()), 'record')}; {count(audit.all.leaked)} were found again and of "
+        f"{count(audit.all.in_part)} a telling piece. Of {count(gated.planted)} planted as structured data is usually "
+        f"written: {bound_sentence(leaked, gated.masked + leaked)}"
     )
 
 
@@ -102,9 +105,13 @@ def _row(name: str, one: TallyFacts) -> PlantedRow:
     recall = "not tested" if one.recall is None else column(one.recall)
     interval = "" if one.low is None or one.high is None else f"{column(one.low)} to {column(one.high)}"
     return PlantedRow(
-        name=name, planted=one.planted, masked=one.masked, leaked=one.leaked, not_tested=one.not_tested,
-        recall=recall, interval=interval,
+        name=name, planted=one.planted, masked=one.masked, leaked=one.leaked, in_part=one.in_part,
+        not_tested=one.not_tested, recall=recall, interval=interval,
     )  # fmt: skip
+
+
+def _leak(one: LeakFacts) -> PlantedLeak:
+    return PlantedLeak(form=one.form, value=one.value, whole=one.whole, place=_place(one.first))
 
 
 def _place(first: tuple[dict[str, str], ...]) -> str:

@@ -166,16 +166,17 @@ def _people(card: Card) -> str:
 def _planted(card: Card) -> list[str]:
     planted = card.planted
     if planted is None:
-        return ["**No leak audit ran:** the recipe leaves it out.\n"]
+        failed = f"**The leak audit failed, so nothing is known:** {cell(card.audit_failed)}\n"
+        return [failed if card.audit_failed else "**No leak audit ran:** the recipe leaves it out.\n"]
     rows = [
-        (r.name, *map(count, (r.planted, r.masked, r.leaked, r.not_tested)), r.recall, r.interval or "–")
+        (r.name, *map(count, (r.planted, r.masked, r.leaked, r.in_part, r.not_tested)), r.recall, r.interval or "–")
         for r in (*planted.groups, *planted.kinds)
     ]
-    head = ("planted", "values", "masked", "leaked", "not tested", "recall", "95% interval")
-    lines = [f"### Leak audit\n\n{cell(planted.headline)}\n", table(head, rows, "-rrrrrr")]
+    head = ("planted", "values", "masked", "leaked", "in part", "not tested", "recall", "95% interval")
+    lines = [f"### Leak audit\n\n{cell(planted.headline)}\n", table(head, rows, "-rrrrrrr")]
     if planted.leaks:
-        found = [(leak.form, leak.value, leak.place) for leak in planted.leaks]
-        lines.append(table(("leaked form", "invented value", "such as"), found))
+        found = [(leak.form, leak.value, "" if leak.whole else "in part", leak.place) for leak in planted.leaks]
+        lines.append(table(("leaked form", "invented value", "", "such as"), found))
         lines += (
             [f"{count(planted.more_leaks)} more are in the manifest or not listed.\n"] if planted.more_leaks else []
         )

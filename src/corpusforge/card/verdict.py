@@ -54,6 +54,8 @@ def make_verdict(facts: Facts, rights_blockers: list[Blocker]) -> Verdict:
         rows = plural(facts.lineage.violations, "training row")
         text = f"{rows} descend from held-out groups, so the evaluation cannot be trusted."
         blockers.append(Blocker(key="lineage", text=text))
+    if facts.audit_failed:
+        blockers.append(Blocker(key="audit", text=f"The leak audit failed, so nothing is known: {facts.audit_failed}"))
     blockers += rights_blockers
     headline = _headline(gates, failed, blockers)
     fails = bool(failed) or facts.lineage.violations > 0
