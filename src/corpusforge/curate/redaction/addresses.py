@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed
-from corpusforge.curate.redaction.rules import TIMEOUT, compiled
+from corpusforge.curate.redaction.rules import TIMEOUT, Rule, compiled
 from corpusforge.curate.redaction.words import COMMON, places, word_list
 
 _STREETS = word_list("street_words")
@@ -38,7 +38,6 @@ _QUOTE = r"[ \t>?|*\\]{0,8}"
 _GAP = r"(?:[ \t]*,?[ \t]*(?:\r?\n" + _QUOTE + r"){1,2},?[ \t]*|[ \t]*,[ \t]*|[ \t]+)"
 _NUMBER = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,5}[A-Za-z]?)?"
 _AROUND = 40
-_DIGIT = re.compile(r"\d")
 _CUE = re.compile(
     r"(?:\baddress(?:es)?\b|\blive[sd]?\b|\bliving\b|\breside|\blocated\b|\barrived\b|\bmove[sd]?\b|\bdeliver\w*"
     r"|\bship\w*"
@@ -57,36 +56,52 @@ _WORDS_TOO = frozenset(
     ("way", "place", "close", "court", "st", "park", "hill", "rise", "path", "row", "ring", "tie", "tee", "put")
 )
 _CASED = ("street-first", "city", "code", "military", "corner", "cued-street")
+# What an address may begin with; the other forms are what follows.
+_OPENINGS = (
+    "number-first", "street-first", "military", "lone-unit", "unit-inside", "po-box", "corner", "cued-street",
+)  # fmt: skip
+# The group that is the address, where it is not the whole match.
+_VALUES = {"lone-unit": "v", "cued-street": "a"}
+
+
+_PATTERNS = {
+    "number-first": r"(?<![\w.,/:$€£+-])(?:(?i:no|nr|door|house)\.?[ ]+(?:no\.?[ ]+)?)?"
+    r"(?:" + _UNIT + r",?[ ]+)?(?P<n>" + _NUMBER + r"(?:,?[ ]+" + _NUMBER + r")?),?[ ]+"
+    r"(?P<w>" + _WORD + r"(?:[ ]+" + _WORD + r"){0,7})(?P<m>,?[ ]+\d{1,5}[A-Za-z]?\b(?![.:/%]\d))?",
+    "street-first": r"(?<![\w@/.])(?P<w>(?:C/|" + _CAPITAL + r"|ul\.|al\.|rue|via|rua|calle)(?:[ ]+" + _WORD
+    + r"){0,5})[ ]+(?P<n>\d{1,5}[A-Za-z]?(?:/\d{1,4})?)\b(?![.:/%,]\d)",
+    "military": _MILITARY,
+    "unit": _UNIT,
+    "code": _CODE,
+    "state": _STATE,
+    "gap": _GAP,
+    "city": _CAPITAL + r"(?:[ -]+(?:(?:de|la|le|les|du|des|del|di|do|da|dos|sur|am|an|der|u|nad|pod|of|upon|en|los"
+    r"|las|el|il)[ ]+){0,2}" + _CAPITAL + r"){0,4}(?:[ ]?\([\p{L}. ]{2,30}\))?",
+    "corner": r"\b(?:the[ ]+)?corner of[ ]+(?P<a>" + _WORD + r"(?:[ ]+" + _WORD + r"){0,4}(?:[ ]\d{1,5})?"
+    r"[ ]+and[ ]+"
+    + _CAPITAL + r"(?:[ ]+" + _CAPITAL + r"){0,3}(?:[ ]\d{1,5})?)",
+    "cued-street": r"(?i:\b(?:live[sd]?|living|station is|located|office is|restaurant is|meet(?: me)?|stop"
+    r"|drops? \w+ off"
+    r"|sent|arrived|moved|address is|corner|street)[ ]+(?:on|at|in|to|of)[ ]+)"
+    r"(?P<a>" + _CAPITAL + r"(?:[ ]+" + _WORD
+    + r"){0,4}?[ ]+\d{1,5}[a-z]?)\b(?![.:/%,]\d)(?![ ](?:am|pm|o'clock|minutes|hours|days|years)\b)",
+    "lone-unit": r"^" + _QUOTE + r"(?P<v>(?:apt|apartment|suite|ste|unit|flat)\b\.?[ ]?\#?\d{1,5}[a-z]?)[ \t,]*$",
+    "unit-inside": r"\b(?:apt|apartment|suite|ste)\b\.?[ ]?\#?\d{1,5}[a-z]?\b",
+    "po-box": r"\bP\.?[ ]?O\.?[ ]?Box[ ]\d{1,7}\b",
+}  # fmt: skip
 
 
 @cache
 def _forms() -> dict[str, Any]:
-    forms = {
-        "number-first": r"(?<![\w.,/:$€£+-])(?:(?i:no|nr|door|house)\.?[ ]+(?:no\.?[ ]+)?)?"
-        r"(?:" + _UNIT + r",?[ ]+)?(?P<n>" + _NUMBER + r"(?:,?[ ]+" + _NUMBER + r")?),?[ ]+"
-        r"(?P<w>" + _WORD + r"(?:[ ]+" + _WORD + r"){0,7})(?P<m>,?[ ]+\d{1,5}[A-Za-z]?\b(?![.:/%]\d))?",
-        "street-first": r"(?<![\w@/.])(?P<w>(?:C/|" + _CAPITAL + r"|ul\.|al\.|rue|via|rua|calle)(?:[ ]+" + _WORD
-        + r"){0,5})[ ]+(?P<n>\d{1,5}[A-Za-z]?(?:/\d{1,4})?)\b(?![.:/%,]\d)",
-        "military": _MILITARY,
-        "unit": _UNIT,
-        "code": _CODE,
-        "state": _STATE,
-        "gap": _GAP,
-        "city": _CAPITAL + r"(?:[ -]+(?:(?:de|la|le|les|du|des|del|di|do|da|dos|sur|am|an|der|u|nad|pod|of|upon|en|los"
-        r"|las|el|il)[ ]+){0,2}" + _CAPITAL + r"){0,4}(?:[ ]?\([\p{L}. ]{2,30}\))?",
-        "corner": r"\b(?:the[ ]+)?corner of[ ]+(?P<a>" + _WORD + r"(?:[ ]+" + _WORD + r"){0,4}(?:[ ]\d{1,5})?"
-        r"[ ]+and[ ]+"
-        + _CAPITAL + r"(?:[ ]+" + _CAPITAL + r"){0,3}(?:[ ]\d{1,5})?)",
-        "cued-street": r"(?i:\b(?:live[sd]?|living|station is|located|office is|restaurant is|meet(?: me)?|stop"
-        r"|drops? \w+ off"
-        r"|sent|arrived|moved|address is|corner|street)[ ]+(?:on|at|in|to|of)[ ]+)"
-        r"(?P<a>" + _CAPITAL + r"(?:[ ]+" + _WORD
-        + r"){0,4}?[ ]+\d{1,5}[a-z]?)\b(?![.:/%,]\d)(?![ ](?:am|pm|o'clock|minutes|hours|days|years)\b)",
-        "lone-unit": r"^" + _QUOTE + r"(?P<v>(?:apt|apartment|suite|ste|unit|flat)\b\.?[ ]?\#?\d{1,5}[a-z]?)[ \t,]*$",
-        "unit-inside": r"\b(?:apt|apartment|suite|ste)\b\.?[ ]?\#?\d{1,5}[a-z]?\b",
-        "po-box": r"\bP\.?[ ]?O\.?[ ]?Box[ ]\d{1,7}\b",
-    }  # fmt: skip
-    return {name: compiled(form, cased=name in _CASED) for name, form in forms.items()}
+    return {name: compiled(form, cased=name in _CASED) for name, form in _PATTERNS.items()}
+
+
+@cache
+def address_rules() -> tuple[Rule, ...]:
+    """The forms that an address may begin with."""
+    return tuple(
+        Rule("STREET_ADDRESS", name, _PATTERNS[name], 0.6, digits=1, cased=name in _CASED) for name in _OPENINGS
+    )
 
 
 def street_word(word: str) -> bool:
@@ -95,43 +110,61 @@ def street_word(word: str) -> bool:
     return folded in _STREETS or folded.rstrip(".") in _STREETS or (len(folded) > 6 and folded.endswith(_ENDINGS))
 
 
-def addressed(text: str, *, chat: bool, technical: bool = False) -> Iterator[Finding]:
+def addressed(text: str, rules: Sequence[Rule], *, chat: bool, technical: bool = False) -> Iterator[Finding]:
     """Postal addresses in a whole text: street, unit, town, code, country, as far as they hang together.
 
-    `chat`: a turn in lower case counts too. `technical`: a word for street must be there. Raises RedactionFailed when a
-    pattern runs out of time.
+    `rules`: those of `address_rules` whose forms the text can hold. `chat`: a turn in lower case counts too.
+    `technical`: a word for street must be there. Raises RedactionFailed when a pattern runs out of time.
     """
-    if not _DIGIT.search(text):
-        return
-    forms = _forms()
-    done = 0
     try:
-        for match in forms["number-first"].finditer(text, timeout=TIMEOUT):
-            if match.start() < done:
-                continue
-            end = _street_end(text, match, chat=chat, technical=technical)
-            if end:
-                done = _tail(text, end)
-                yield Finding("STREET_ADDRESS", match.start(), done, "street-lines", 0.7)
-        for match in forms["street-first"].finditer(text, timeout=TIMEOUT):
-            words = match["w"].split()
-            start = match.start("w")
-            while len(words) > 1 and not street_word(words[0]) and words[0].casefold() in _STOPS | COMMON:
-                start += len(words.pop(0))
-                start = text.index(words[0], start)
-            if (
-                any(map(street_word, words))
-                and any(w[0].isupper() for w in words)
-                and len(words[0]) > 1
-                and not _sentence(words)
-            ):
-                yield Finding("STREET_ADDRESS", start, _tail(text, match.end()), "street-first", 0.6)
-        for name in ("military", "lone-unit", "unit-inside", "po-box", "corner", "cued-street"):
-            for match in forms[name].finditer(text, timeout=TIMEOUT):
-                start, end = match.span("v" if name == "lone-unit" else "a" if name == "cued-street" else 0)
-                yield Finding("STREET_ADDRESS", start, _tail(text, end), f"address-{name}", 0.6)
+        for rule in rules:
+            matches = _forms()[rule.name].finditer(text, timeout=TIMEOUT)
+            if rule.name == "number-first":
+                yield from _numbered(text, matches, chat=chat, technical=technical)
+            elif rule.name == "street-first":
+                yield from _named_first(text, matches)
+            else:
+                group = _VALUES.get(rule.name, 0)
+                for match in matches:
+                    start, end = match.span(group)
+                    yield Finding("STREET_ADDRESS", start, _tail(text, end), f"address-{rule.name}", rule.score)
     except TimeoutError:
         raise RedactionFailed("addresses") from None
+
+
+def _numbered(text: str, matches: Iterator[Any], *, chat: bool, technical: bool) -> Iterator[Finding]:
+    done = 0
+    for match in matches:
+        if match.start() < done:
+            continue
+        end = _street_end(text, match, chat=chat, technical=technical)
+        if end:
+            done = _tail(text, end)
+            yield Finding("STREET_ADDRESS", match.start(), done, "street-lines", 0.7)
+
+
+def _named_first(text: str, matches: Iterator[Any]) -> Iterator[Finding]:
+    for match in matches:
+        words = match["w"].split()
+        start = match.start("w")
+        while (
+            len(words) > 1
+            and not street_word(words[0])
+            and (words[0].casefold() in _STOPS or words[0].casefold() in COMMON)
+        ):
+            start += len(words.pop(0))
+            start = text.index(words[0], start)
+        if (
+            any(map(street_word, words))
+            and any(w[0].isupper() for w in words)
+            and len(words[0]) > 1
+            and not _sentence(words)
+        ):
+            yield Finding("STREET_ADDRESS", start, _tail(text, match.end()), "street-first", 0.6)
+
+
+def _idle(word: str) -> bool:
+    return word in _STOPS or word in COMMON
 
 
 def _sentence(words: list[str]) -> bool:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from corpusforge.curate.redaction.context import Surroundings, Tokens, Words
 from corpusforge.curate.redaction.findings import RedactionFailed
-from corpusforge.curate.redaction.gate import Form, Gate, Searcher, Views
+from corpusforge.curate.redaction.gate import Form, Gate, Possible, Searcher, Views
 from corpusforge.curate.redaction.phones import PhoneSearch
+from corpusforge.curate.redaction.sheets import reached
 
 # Matched values whose validation is remembered.
 _MOST_REMEMBERED = 1 << 15
 # Presidio's forms are narrow: all fit in one automaton.
 _TOGETHER = 64
 _MAX_SCORE = 1.0
+_DIGIT = re.compile(r"\d")
 
 
 class Found(NamedTuple):
@@ -85,6 +88,7 @@ class FastAnalyzer:
             runner.first = len(forms)
             forms += runner.forms
         self._gate = Gate(forms, _TOGETHER)
+        self._any = Possible(*forms)
         self._owners = [place for place, runner in enumerate(self._runners) for _ in runner.forms]
         self._ungated = [place for place, runner in enumerate(self._runners) if not runner.forms]
         self._cues = [
@@ -109,6 +113,13 @@ class FastAnalyzer:
         if self._boost is not None:
             results = self.boosted(text, results, artifacts)
         return without_duplicates(results)
+
+    def hopeless(self, texts: Sequence[str]) -> frozenset[str]:
+        """The texts in which nothing can be found: without a digit, and none of the recognizers' patterns can match."""
+        if any(type(self._runners[place]) is not _Phones for place in self._ungated):
+            return frozenset()
+        wordy = [text for text in texts if not _DIGIT.search(text)]
+        return frozenset(wordy) - reached(wordy, self._any)
 
     def raw(self, text: str, artifacts: Any = None, without: frozenset[int] = frozenset()) -> list[Found]:
         """What each recognizer reports before the context counts, recognizer after recognizer; those at the places
@@ -288,6 +299,8 @@ class _Phones(_Runner):
 
     def run(self, views: Views, opened: frozenset[int]) -> list[Found]:
         entity, score = self.recognizer.supported_entities[0], self.recognizer.SCORE
+        if not _DIGIT.search(views.text):
+            return []
         found = [Found(entity, start, end, score, self.place) for start, end in self._search.spans(views.text)]
         return without_duplicates(found) if len(found) > 1 else found
 

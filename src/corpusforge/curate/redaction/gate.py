@@ -88,12 +88,12 @@ class _Automaton:
 
 
 class Possible:
-    """Whether one form can match in a text. For wide forms: together they would make too large an automaton."""
+    """Whether one form, or any of some, can match in a text."""
 
-    def __init__(self, form: Form) -> None:
-        """A form that cannot be rewritten for RE2 can always match."""
-        self._ascii = _alone(form, ascii_text=True)
-        self._unicode = _alone(form, ascii_text=False)
+    def __init__(self, *forms: Form) -> None:
+        """A form that cannot be rewritten for RE2 can always match. Wide forms together make too large an automaton."""
+        self._ascii = _any_of(forms, ascii_text=True)
+        self._unicode = _any_of(forms, ascii_text=False)
 
     def pattern(self, *, ascii_text: bool) -> Any:
         """RE2's form for texts that are ASCII, or any; None where there is none and every text can match."""
@@ -105,13 +105,15 @@ class Possible:
         return pattern is None or pattern.search(encoded) is not None
 
 
-def _alone(form: Form, *, ascii_text: bool) -> Any:
+def _any_of(forms: Sequence[Form], *, ascii_text: bool) -> Any:
     import re2
 
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = _MEMORY
     try:
-        return re2.compile(superset(form.pattern, ascii_text=ascii_text, **form.options()).encode(), options)
+        made = "|".join(superset(form.pattern, ascii_text=ascii_text, **form.options()) for form in forms)
+        return re2.compile(made.encode(), options)
     except (Unsupported, re2.error):
         return None
 

@@ -12,7 +12,7 @@ from corpusforge.curate.redaction.kinds import PLACEHOLDER
 from corpusforge.curate.redaction.placeholders import Ledger
 from corpusforge.curate.redaction.units import Unit
 from corpusforge.curate.redaction.words import is_role
-from corpusforge.record import Record, Span, part_offsets, speaker
+from corpusforge.record import Message, Record, Span, part_offsets, speaker
 
 # Fields of `meta` whose whole value is personal whatever it looks like, by the last words of their key.
 _KEYS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -73,6 +73,8 @@ class Layout:
                 head = start - len(speaker(message)) - 2
                 self.speakers.append(Unit(message.name, _inside(record, head, head + len(message.name))))
                 self.parts.append(Unit(message.content, _inside(record, start, start + len(message.content))))
+        # Turns that somebody else asked for, as far as that was looked up.
+        self._asks: dict[int, bool] = {}
         self._places = {id(unit): place for place, unit in enumerate(self.parts)}
         meta = {key: value for key, value in record.meta.items() if not (names and key == "handles")}
         self._meta_units: list[Unit] = []
@@ -121,9 +123,14 @@ class Layout:
         place = self._places.get(id(unit), 0)
         if not messages or not place:
             return None
-        before = messages[place - 1]
-        asks = "?" in before.content or "please" in before.content.casefold()
-        return self.parts[place - 1].text(ledger) if asks and speaker(before) != speaker(messages[place]) else None
+        asks = self._asks.get(place)
+        if asks is None:
+            before = messages[place - 1]
+            asks = ("?" in before.content or "please" in before.content.casefold()) and (
+                speaker(before) != speaker(messages[place])
+            )
+            self._asks[place] = asks
+        return self.parts[place - 1].text(ledger) if asks else None
 
     def near(self, changed: list[Unit]) -> list[Unit]:
         """The changed units and the turns after them, whose question has changed."""
@@ -145,12 +152,7 @@ class Layout:
             made = replace(record, title=title, text=text)
         else:
             messages = tuple(
-                replace(
-                    message,
-                    name=name.text(ledger),
-                    content=part.text(ledger),
-                    time=message.time if _TIME.fullmatch(message.time) else "",
-                )
+                _said(message, name.text(ledger), part.text(ledger))
                 for message, name, part in zip(record.messages, self.speakers, self.parts, strict=True)
             )
             made = replace(record, title=title).with_messages(messages)
@@ -193,6 +195,13 @@ class Layout:
         if isinstance(value, list | tuple):
             return [self._walk(item, visit, key) for item in value]
         return value
+
+
+def _said(message: Message, name: str, content: str) -> Message:
+    time = message.time if _TIME.fullmatch(message.time) else ""
+    if (name, content, time) == (message.name, message.content, message.time):
+        return message
+    return replace(message, name=name, content=content, time=time)
 
 
 def _ranges(value: Any) -> bool:

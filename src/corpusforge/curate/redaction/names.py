@@ -95,13 +95,14 @@ def named(window: str, folded: str, rules: Sequence[Rule], *, chat: bool) -> Ite
 
     Raises RedactionFailed when a pattern runs out of time.
     """
-    for finding in run(rules, window, folded, chat=chat, digits=0, able=True):
+    for finding in run(rules, window, folded, digits=0):
         if finding.detector in ("my-name-is", "called") and not chat and window[finding.start].islower():
             continue
         kept = leading_name(window, finding, known=finding.detector in _KNOWN_ONLY)
         if kept is not None:
             yield kept
-    yield from _by_given_name(window)
+    if window != folded:
+        yield from _by_given_name(window)
 
 
 def leading_name(window: str, finding: Finding, *, known: bool = False) -> Finding | None:

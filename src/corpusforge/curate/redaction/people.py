@@ -25,6 +25,8 @@ class People:
         self._nicks: dict[str, str] = {}
         self._words: set[str] = set()
         self._phrases: dict[str, str] = {}
+        # The words in the order in which they were met.
+        self._met: list[str] = []
         self.size = 0
 
     def add_speaker(self, name: str) -> None:
@@ -59,10 +61,20 @@ class People:
         for part in parts:
             if (part in AMBIGUOUS and not lonely) or (part.islower() and len(part) < 4):
                 continue
-            self._words.add(part)
-            if not part.islower():
-                self._words.add(part.upper())
+            for word in (part,) if part.islower() else (part, part.upper()):
+                if word not in self._words:
+                    self._words.add(word)
+                    self._met.append(word)
         self.size = len(self._nicks) + len(self._words) + len(self._phrases)
+
+    @property
+    def met(self) -> int:
+        """How many words stand for people: more of them as names are met."""
+        return len(self._met)
+
+    def met_in(self, text: str, since: int) -> bool:
+        """Whether a text may hold a word that stands for a person only since `met` had a value."""
+        return any(word in text for word in self._met[since:])
 
     def mentions(self, text: str) -> Iterator[Finding]:
         """Every mention in a text."""
@@ -73,7 +85,7 @@ class People:
                 if nick in folded:
                     yield from self._nick_mentions(text)
                     break
-        if self._words:
+        if any(word in text for word in self._met):
             for match in _WORD.finditer(text):
                 if match[0] in self._words:
                     yield Finding("PERSON", match.start(), match.end(), "known-name", 0.8)
@@ -124,14 +136,25 @@ class Known:
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
+        self._met: list[str] = []
+
+    @property
+    def met(self) -> int:
+        """How many values are known."""
+        return len(self._met)
+
+    def met_in(self, text: str, since: int) -> bool:
+        """Whether a text holds a value that is known only since `met` had a value."""
+        return any(value in text for value in self._met[since:])
 
     def add(self, found: Iterable[tuple[str, str]]) -> bool:
         """Remember (kind, original) pairs; whether any is new. Short values would match by chance."""
-        before = len(self._values)
+        before = len(self._met)
         for kind, value in found:
-            if kind not in ("PERSON", "USERNAME") and len(value) >= 5:
-                self._values.setdefault(value, kind)
-        return len(self._values) > before
+            if kind not in ("PERSON", "USERNAME") and len(value) >= 5 and value not in self._values:
+                self._values[value] = kind
+                self._met.append(value)
+        return len(self._met) > before
 
     def mentions(self, text: str) -> Iterator[Finding]:
         """Every copy in a text; a short one only as a whole word."""

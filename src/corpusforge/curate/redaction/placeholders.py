@@ -53,11 +53,13 @@ class Ledger:
     _people: list[tuple[frozenset[str], str]] = field(default_factory=list)
     _taken: dict[str, int] = field(default_factory=dict)
     _numbers: dict[str, str] = field(default_factory=dict)
+    # Raised when numbers that were given change.
+    epoch: int = 0
 
     def reserve(self, texts: Iterable[str]) -> None:
         """Placeholders that the record already holds keep their numbers; new ones start after them."""
         for text in texts:
-            for label, number in PLACEHOLDER.findall(text):
+            for label, number in PLACEHOLDER.findall(text) if "<" in text else ():
                 self._taken[label] = max(self._taken.get(label, 0), int(number))
 
     def key(self, kind: str, value: str) -> str:
@@ -90,6 +92,7 @@ class Ledger:
 
     def renumbered(self, texts: Iterable[str]) -> None:
         """Forget the numbers given so far, so that the next pass numbers in reading order; `texts` as in `reserve`."""
+        self.epoch += 1
         self._numbers.clear()
         self._taken.clear()
         self.reserve(texts)
@@ -99,6 +102,7 @@ class Ledger:
 
         A person is the longest of the names that the record gives them.
         """
+        self.epoch += 1
         fullest: dict[str, tuple[int, str, str]] = {}
         for (kind, canonical), key in self._keys.items():
             fullest[key] = max(fullest.get(key, (0, "", kind)), (len(canonical), canonical, kind))

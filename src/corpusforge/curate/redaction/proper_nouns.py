@@ -10,7 +10,11 @@ from corpusforge.curate.redaction.findings import Finding
 from corpusforge.curate.redaction.words import AMBIGUOUS, COMMON, GIVEN, PRODUCTS, places, vocabulary, world_names
 
 _LETTERS = r"[^\W\d_]"
-_TOKEN = re.compile(rf"(?<![\w@./#<&\\~$%*=+`|^-]){_LETTERS}+(?:['’-]{_LETTERS}+)*(?![\w@=(\[`|^]|[./\\:-]\w|://)")
+_BEFORE = r"(?<![\w@./#<&\\~$%*=+`|^-])"
+_AFTER = rf"(?:['’-]{_LETTERS}+)*(?![\w@=(\[`|^]|[./\\:-]\w|://)"
+_TOKEN = re.compile(rf"{_BEFORE}{_LETTERS}+{_AFTER}")
+_CAPITAL_TOKEN = re.compile(rf"{_BEFORE}[^\W\d_a-z]{_LETTERS}*{_AFTER}")
+_ELIDED = re.compile(rf"{_LETTERS}['’]")
 _PLACE_CUE = re.compile(
     r"\b(?:in|from|at|to|near|of|visit(?:ing|ed)?|leav(?:e|ing)|left|via|around|across|outside|toward|towards|city"
     r"|town|village|born|Southern|Northern|Eastern|Western|Central|Upper|Lower|New|North|South|East|West)[ ]+$",
@@ -59,14 +63,17 @@ def proper_nouns(window: str, *, technical: bool) -> Iterator[Finding]:
 
     `technical`: only known places and names of people count, as manuals are full of products.
     """
-    small = sum(map(str.islower, window))
-    shouting = sum(map(str.isupper, window)) > small
+    if window.isascii() and window.islower():
+        return
+    shouting: bool | None = None
     done = 0
-    for match in _TOKEN.finditer(window):
+    for match in _capitals(window):
         word = match[0]
-        if match.start() < done or not word[0].isupper() or len(word) < 3:
+        if match.start() < done or len(word) < 3 or not word[0].isupper():
             continue
-        if not (_unknown(word, shouting=shouting) or _led_to(window, match.start(), word)):
+        if word.isupper() and shouting is None:
+            shouting = sum(map(str.isupper, window)) > sum(map(str.islower, window))
+        if not (_unknown(word, shouting=bool(shouting)) or _led_to(window, match.start(), word)):
             continue
         start, end = _grown(window, *match.span())
         if technical and not known_name(window[start:end]):
@@ -82,6 +89,15 @@ def proper_nouns(window: str, *, technical: bool) -> Iterator[Finding]:
     for match in _FIRM.finditer(window):
         if sum(not safe(name.casefold()) for name in re.findall(rf"{_LETTERS}+", match[0])) > 1:
             yield Finding("ORGANIZATION", match.start(), match.end(), "partners", 0.5)
+
+
+def _capitals(window: str) -> Iterator[re.Match[str]] | list[re.Match[str]]:
+    """The words of a window, all that begin with a capital among them."""
+    found = list(_CAPITAL_TOKEN.finditer(window))
+    # `d'Artagnan` is one word and begins small: behind an apostrophe only the search for all words tells.
+    if any(_ELIDED.match(window, match.start() - 2) for match in found if match.start() > 1):
+        return _TOKEN.finditer(window)
+    return found
 
 
 def _led_to(window: str, start: int, word: str) -> bool:
@@ -138,7 +154,9 @@ def _grown(window: str, start: int, end: int) -> tuple[int, int]:
 def _capitalised(word: str) -> bool:
     """Whether a word beside a name belongs to it though it is a common one: `Ivan King`, `Roadify Transit`."""
     folded = word.casefold()
-    return len(word) > 2 and word[0].isupper() and not word.isupper() and folded not in COMMON | PRODUCTS
+    return (
+        len(word) > 2 and word[0].isupper() and not word.isupper() and folded not in COMMON and folded not in PRODUCTS
+    )
 
 
 def _named(word: str) -> bool:
@@ -177,8 +195,10 @@ def small_names(text: str, *, chat: bool) -> Iterator[Finding]:
     """Names in a text that is written small throughout: of a turn (`chat`) that says little else or introduces them
     (`this is ravi`), of other text wherever they stand.
     """
+    if text != text.lower():
+        return
     words = list(_SMALL.finditer(text))
-    if not words or text != text.lower():
+    if not words:
         return
     run: list[re.Match[str]] = []
     for match in [*words, None]:

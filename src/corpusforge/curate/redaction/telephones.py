@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed
-from corpusforge.curate.redaction.rules import TIMEOUT, compiled
+from corpusforge.curate.redaction.rules import TIMEOUT, Rule, compiled
 
 _SHAPE = (
     r"(?<![\w./:=#$€£@_+-])(?<!\d,)(?P<v>(?:00|\+)?(?:\(\+?\d{1,5}\)|\d{1,5})(?:[ ./-]{0,2}(?:\(0\)|\(\d{1,4}\)"
@@ -37,37 +38,53 @@ _FEWEST = 6
 _SPOKEN_DIGIT = r"(?:(?:double|triple)[ ]+)?(?:zero|oh|o|one|two|three|four|five|six|seven|eight|nine|\d)"
 _SPOKEN = r"\b(?P<v>" + _SPOKEN_DIGIT + r"(?:[ ,-]+" + _SPOKEN_DIGIT + r"){6,18})\b"
 _SPOKEN_WORDS = ("zero", "three", "seven", "eight", "nine", "five", "two")
+# Their forms; what a match is worth, `telephones` tells.
+PHONE_RULES: tuple[Rule, ...] = (
+    Rule("PHONE_NUMBER", "phone-plus", _PLUS, 0.7, ("+",), digits=7),
+    Rule("PHONE_NUMBER", "phone-shape", _SHAPE, 0.7, digits=_FEWEST),
+    Rule("PHONE_NUMBER", "digits-spoken", _SPOKEN, 0.6, _SPOKEN_WORDS),
+)
 
 
-def telephones(text: str, folded: str, *, digits: int, chat: bool) -> Iterator[Finding]:
+def telephones(text: str, folded: str, rules: Sequence[Rule], *, digits: int, chat: bool) -> Iterator[Finding]:
     """Telephone numbers of a window: with a +, with a word such as `mobile` beside them, or digits spelled as words.
 
-    `digits`: how many the window holds. `chat`: a number grouped as telephone numbers are counts too. Raises
-    RedactionFailed on a time-out.
+    `rules`: those of PHONE_RULES whose forms the window can hold. `digits`: how many it holds. `chat`: a number grouped
+    as telephone numbers are counts too. Raises RedactionFailed on a time-out.
     """
     try:
-        if "+" in text:
-            for match in compiled(_PLUS).finditer(text, timeout=TIMEOUT):
-                if 7 <= _size(match["v"]) <= 15 + 6 * ("x" in match["v"]):
-                    start, end = match.span("v")
-                    yield Finding("PHONE_NUMBER", start, end, "phone-plus", 0.7)
-        for match in compiled(_SHAPE).finditer(text, timeout=TIMEOUT) if digits >= _FEWEST else ():
-            value = match["v"]
-            size = _size(re.split(r"[ ]?(?:x|ext)", value)[0])
-            if not _FEWEST <= size <= 15 or _NO_PHONE.fullmatch(value):
+        for rule in rules:
+            if rule.digits > digits or (rule.needs and not any(cue in folded for cue in rule.needs)):
                 continue
-            start, end = match.span("v")
-            if _BEFORE.search(text, max(0, start - 48), start) or _AFTER.match(text, end):
-                yield Finding("PHONE_NUMBER", start, end, "phone-word", 0.7)
-            elif chat and size >= 7 and len(value) > size and _GROUPED.fullmatch(value):
-                yield Finding("PHONE_NUMBER", start, end, "phone-grouped", 0.5)
-        if any(word in folded for word in _SPOKEN_WORDS):
-            for match in compiled(_SPOKEN).finditer(text, timeout=TIMEOUT):
-                if len(re.findall(r"[a-z]{3,}", match["v"].casefold())) >= 5:
+            for match in compiled(rule.pattern).finditer(text, timeout=TIMEOUT):
+                if detector := _JUDGES[rule.name](text, match, chat):
                     start, end = match.span("v")
-                    yield Finding("PHONE_NUMBER", start, end, "digits-spoken", 0.6)
+                    yield Finding("PHONE_NUMBER", start, end, detector, _SCORES[detector])
     except TimeoutError:
         raise RedactionFailed("telephones") from None
+
+
+def _with_plus(text: str, match: Any, chat: bool) -> str:
+    return "phone-plus" if 7 <= _size(match["v"]) <= 15 + 6 * ("x" in match["v"]) else ""
+
+
+def _shaped(text: str, match: Any, chat: bool) -> str:
+    value = match["v"]
+    size = _size(re.split(r"[ ]?(?:x|ext)", value)[0])
+    if not _FEWEST <= size <= 15 or _NO_PHONE.fullmatch(value):
+        return ""
+    start, end = match.span("v")
+    if _BEFORE.search(text, max(0, start - 48), start) or _AFTER.match(text, end):
+        return "phone-word"
+    return "phone-grouped" if chat and size >= 7 and len(value) > size and _GROUPED.fullmatch(value) else ""
+
+
+def _spoken(text: str, match: Any, chat: bool) -> str:
+    return "digits-spoken" if len(re.findall(r"[a-z]{3,}", match["v"].casefold())) >= 5 else ""
+
+
+_JUDGES = {"phone-plus": _with_plus, "phone-shape": _shaped, "digits-spoken": _spoken}
+_SCORES = {"phone-plus": 0.7, "phone-word": 0.7, "phone-grouped": 0.5, "digits-spoken": 0.6}
 
 
 def _size(value: str) -> int:

@@ -49,23 +49,32 @@ class Unit:
             at = span.end
         self.pieces.append(text[at:])
         self.hidden = 0
+        self._text: str | None = None
+        self._epoch = 0
 
     def originals(self) -> str:
         """The text without what was taken out; earlier placeholders are in it."""
+        if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
+            return self.pieces[0]
         return "\n".join(p if isinstance(p, str) else p.text for p in self.pieces if not isinstance(p, Hidden))
 
     def text(self, ledger: Ledger) -> str:
         """The text with placeholders as the ledger numbers them now."""
         if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
             return self.pieces[0]
-        return "".join(
-            p if isinstance(p, str) else p.text if isinstance(p, Kept) else ledger.placeholder(p.kind, p.key)
-            for p in self.pieces
-        )
+        if self._text is None or self._epoch != ledger.epoch:
+            self._epoch = ledger.epoch
+            self._text = "".join(
+                p if isinstance(p, str) else p.text if isinstance(p, Kept) else ledger.placeholder(p.kind, p.key)
+                for p in self.pieces
+            )
+        return self._text
 
     def held(self, ledger: Ledger) -> list[tuple[int, int]]:
         """Where the placeholders and surrogates of an earlier redaction stand in `text(ledger)`."""
         held: list[tuple[int, int]] = []
+        if not any(isinstance(piece, Kept) for piece in self.pieces):
+            return held
         at = 0
         for piece in self.pieces:
             if isinstance(piece, Kept):
@@ -105,12 +114,15 @@ class Unit:
             pieces.append(piece[done:])
             at += len(piece)
         self.pieces = pieces
+        self._text = None
         self.hidden += len(taken)
         return taken
 
     def findings(self) -> list[Finding]:
         """What was taken out, with offsets in the text as it came in."""
         found: list[Finding] = []
+        if not self.hidden:
+            return found
         at = 0
         for piece in self.pieces:
             if isinstance(piece, Hidden):

@@ -16,6 +16,8 @@ def windows(text: str, size: int = WINDOW) -> list[tuple[int, int]]:
     """[start, end) of windows that cover the text: as many whole paragraphs as have at most `size` characters together.
     A longer paragraph is cut at line ends, else at white space; a token is never cut, however long it is.
     """
+    if len(text) <= size:
+        return [(0, len(text))] if text else []
     found: list[tuple[int, int]] = []
     start = end = 0
     for match in _PARAGRAPH_END.finditer(text):

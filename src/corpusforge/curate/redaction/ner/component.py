@@ -17,9 +17,10 @@ from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from corpusforge.curate.batches import in_batches
 from corpusforge.curate.redaction.ner.labels import OUTSIDE
 from corpusforge.curate.redaction.ner.network import Network, Weights
-from corpusforge.curate.redaction.ner.words import offsets, tokens
+from corpusforge.curate.redaction.ner.words import offsets, tokens, words_of
 
 FACTORY = "corpusforge_names"
 TOKENIZER = "corpusforge.words.v1"
@@ -81,28 +82,24 @@ class NameTagger:
         if self._network is None:
             raise ValueError("the name tagger has no weights: load it from a folder")
         texts = list(texts)
-        found: list[list[tuple[int, int, str]]] = [[] for _ in texts]
-        batch: list[int] = []
-        size = 0
-        for at, words in enumerate(texts):
-            batch.append(at)
-            size += len(words) + 4
-            if size >= _WORDS_AT_ONCE or at == len(texts) - 1:
-                for index, scores in zip(batch, self._network.scores([texts[i] for i in batch]), strict=True):
-                    if len(scores):
-                        scores[:, 0] -= self.caution
-                        found[index] = _runs(scores.argmax(axis=1), texts[index], self.labels)
-                batch, size = [], 0
+        found: list[list[tuple[int, int, str]]] = []
+        for batch in in_batches(texts, lambda words: len(words) + 4, _WORDS_AT_ONCE):
+            for words, numbers in zip(batch, self._network.labels(batch, self.caution), strict=True):
+                found.append([] if numbers is None else _runs(numbers, words, self.labels))
         return found
 
     def read(self, texts: Iterable[str]) -> list[list[tuple[str, int, int]]]:
         """For each text its entities as (label, start, end) in characters: those of the Docs that `pipe` gives, which
         would take as long to build as to tag.
         """
-        split = [tokens(text) for text in texts]
-        found = []
-        for (words, blanks), spans in zip(split, self.spans(words for words, _ in split), strict=True):
-            starts = offsets(words, blanks) if spans else []
+        texts = list(texts)
+        found: list[list[tuple[str, int, int]]] = []
+        for text, spans in zip(texts, self.spans(map(words_of, texts)), strict=True):
+            if not spans:
+                found.append([])
+                continue
+            words, blanks = tokens(text)
+            starts = offsets(words, blanks)
             found.append([(label, starts[start], starts[end - 1] + len(words[end - 1])) for start, end, label in spans])
         return found
 
@@ -176,8 +173,6 @@ def _words_of(doc: Doc) -> list[str]:
 
 def _runs(numbers: Any, words: list[str], labels: tuple[str, ...]) -> list[tuple[int, int, str]]:
     """Runs of equal labels other than the first; white space belongs to none unless words stand on both its sides."""
-    if not numbers.any():
-        return []
     edges = np.flatnonzero(np.diff(numbers)) + 1
     found = []
     for start, end in zip([0, *edges.tolist()], [*edges.tolist(), len(words)], strict=True):

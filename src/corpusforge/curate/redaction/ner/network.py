@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from corpusforge.curate.redaction.ner.words import features
 
 Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
 # Neighbours on each side that a convolution sees; two convolutions make twice as many.
 REACH = 2
 LIMIT = 127
@@ -65,41 +67,70 @@ class Network:
 
     def scores(self, texts: Sequence[Sequence[str]]) -> list[Floats]:
         """For each text (its words) an array [words, labels] of exact integer scores; the largest decides."""
+        out, starts = self._read(texts)
+        return [out[start : start + len(words)] for start, words in zip(starts, texts, strict=True)]
+
+    def labels(self, texts: Sequence[Sequence[str]], caution: int = 0) -> list[Numbers | None]:
+        """For each text an array [words] of label numbers, None where all are 0; `caution` is taken off the score of
+        label 0.
+        """
+        out, starts = self._read(texts)
+        out[:, 0] -= caution
+        decided = out.argmax(axis=1)
+        some = np.flatnonzero(decided)
+        found: list[Numbers | None] = []
+        for start, words in zip(starts, texts, strict=True):
+            end = start + len(words)
+            place = np.searchsorted(some, start)
+            found.append(decided[start:end] if place < len(some) and some[place] < end else None)
+        return found
+
+    def _read(self, texts: Sequence[Sequence[str]]) -> tuple[Floats, list[int]]:
+        """The scores of all texts one below the other with gaps between them, and where each begins."""
         if self._size > CACHED_WORDS:
             self._index.clear()
             self._size = 1
         index = self._index
+        new = [word for word in dict.fromkeys(chain.from_iterable(texts)) if word not in index]
+        if new:
+            self._learn(new)
         gap = 2 * REACH
         rows: list[int] = [0] * gap
         starts = []
         for words in texts:
             starts.append(len(rows))
-            for word in words:
-                row = index.get(word)
-                rows.append(self._learn(word) if row is None else row)
+            rows += map(index.__getitem__, words)
             rows += [0] * gap
-        x = self._vectors[rows]
-        inside = np.array(rows, np.int64) > 0
+        places = np.array(rows, np.int64)
+        x = self._vectors[places]
         w = self.weights
         first = _activated(wide(x) @ self._first, self._biases[0], w.first_scale)
         # Beyond a text's edge there is nothing, not the network's answer to nothing.
-        first[~inside] = 0
+        first[places == 0] = 0
         second = _activated(wide(first) @ self._second, self._biases[1], w.second_scale)
-        out = np.concatenate([x, first, second], axis=1) @ self._last + self._biases[2]
-        return [out[start : start + len(words)] for start, words in zip(starts, texts, strict=True)]
+        return np.concatenate([x, first, second], axis=1) @ self._last + self._biases[2], starts
 
-    def _learn(self, word: str) -> int:
-        whole, grams = features(word, len(self.weights.table))
+    def _learn(self, words: Sequence[str]) -> None:
         table = self.weights.table
-        total = table[whole].astype(np.int32).sum(axis=0).astype(np.float32)
-        if len(grams):
-            total += np.rint(table[grams].astype(np.int32).sum(axis=0) / np.float32(len(grams)))
-        if self._size == len(self._vectors):
+        wholes: list[int] = []
+        grams: list[int] = []
+        counts: list[int] = []
+        for word in words:
+            whole, parts = features(word, len(table))
+            wholes += whole
+            grams += parts or [0]
+            counts.append(len(parts))
+        total = table[wholes].reshape(len(words), -1, table.shape[1]).sum(axis=1, dtype=np.int32).astype(np.float32)
+        sizes = np.maximum(counts, 1)
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        sums = np.add.reduceat(table[grams].astype(np.int32), starts, axis=0)
+        total += np.rint(sums / sizes[:, None]) * (np.array(counts) > 0)[:, None]
+        while self._size + len(words) > len(self._vectors):
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
-        self._vectors[self._size] = np.clip(np.rint(total * self.weights.word_scale), -LIMIT, LIMIT)
-        self._index[word] = self._size
-        self._size += 1
-        return self._size - 1
+        end = self._size + len(words)
+        self._vectors[self._size : end] = np.clip(np.rint(total * self.weights.word_scale), -LIMIT, LIMIT)
+        self._index.update(zip(words, range(self._size, end), strict=True))
+        self._size = end
 
 
 def wide(x: Floats) -> Floats:

@@ -91,7 +91,7 @@ class _Corpus:
         ids, shares, self.sizes = [], [], np.zeros(len(index), np.int64)
         for at, word in enumerate(index):
             whole, grams = features(word, rows)
-            ids += [whole, grams]
+            ids += [np.array(whole, np.int64), np.array(grams, np.int64)]
             shares += [np.ones(len(whole), np.float32), np.full(len(grams), 1 / max(len(grams), 1), np.float32)]
             self.sizes[at] = len(whole) + len(grams)
         self.ids = np.concatenate(ids) if ids else np.zeros(0, np.int64)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
-import numpy.typing as npt
 import xxhash
 
 # A word with its inner apostrophes, one mark repeated, or white space beyond a single blank; then that blank.
 _TOKEN = re.compile(r"(\w+(?:['’]\w+)*|([^\w\s])\2*|\s+)( ?)")
+# The same but for marks: any that stand together. Half as long to read without the blanks.
+_ROUGH = re.compile(r"(\w+(?:['’]\w+)*|[^\w\s]+|\s+) ?")
+_MIXED_MARKS = re.compile(r"([^\w\s])(?!\1)[^\w\s]")
+_MARKS = re.compile(r"([^\w\s])\1*")
 _DIGIT = re.compile(r"\d")
 _MAX_CHARACTERS = 24
-
-Ids = npt.NDArray[np.int64]
 
 
 def tokens(text: str) -> tuple[list[str], list[bool]]:
@@ -21,6 +21,20 @@ def tokens(text: str) -> tuple[list[str], list[bool]]:
     found = _TOKEN.findall(text)
     # White space may open the text; everything else is matched from the first character to the last.
     return [match[0] for match in found], [bool(match[2]) for match in found]
+
+
+def words_of(text: str) -> list[str]:
+    """The words of `tokens` alone."""
+    rough: list[str] = _ROUGH.findall(text)
+    if _MIXED_MARKS.search(text) is None:
+        return rough
+    words: list[str] = []
+    for word in rough:
+        if len(word) > 1 and _MARKS.match(word):
+            words += [match[0] for match in _MARKS.finditer(word)]
+        else:
+            words.append(word)
+    return words
 
 
 def offsets(words: list[str], blanks: list[bool]) -> list[int]:
@@ -48,7 +62,7 @@ def shape(word: str) -> str:
     return made
 
 
-def features(word: str, rows: int) -> tuple[Ids, Ids]:
+def features(word: str, rows: int) -> tuple[list[int], list[int]]:
     """Table rows of a word: those that count in full (the word itself first), and its character n-grams (a mean).
 
     Words count without case, digits as 0 and no longer than 24 characters: the shape alone tells the case.
@@ -60,7 +74,6 @@ def features(word: str, rows: int) -> tuple[Ids, Ids]:
     return _rows(whole, rows), _rows(grams, rows)
 
 
-def _rows(names: list[str], rows: int) -> Ids:
-    return np.array(
-        [xxhash.xxh3_64_intdigest(name.encode("utf-8", "surrogatepass")) % rows for name in names], np.int64
-    )
+def _rows(names: list[str], rows: int) -> list[int]:
+    digest = xxhash.xxh3_64_intdigest
+    return [digest(name.encode("utf-8", "surrogatepass")) % rows for name in names]
