@@ -1,0 +1,216 @@
+"""A training run's settings: one closed YAML file, wrong all at once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from corpusforge_train.errors import WrongUse
+
+Role = Literal["text", "system", "user", "assistant", "frame"]
+Output = Literal["completion", "instruct"]
+
+
+def _fraction(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip()[:-1]) / 100
+    return value
+
+
+Share = Annotated[float, BeforeValidator(_fraction), Field(ge=0, le=1)]
+
+
+class Closed(BaseModel):
+    """Base of the settings: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Model(Closed):
+    """Which model is trained, and how it computes."""
+
+    path: str | None = Field(None, description="A folder or Hub name with the model's weights.")
+    random: dict[str, Any] | None = Field(
+        None, description="Instead of `path`: a transformers config (`model_type` and sizes) with random weights."
+    )
+    attention: Literal["eager", "sdpa", "flex"] = "sdpa"
+    gradient_checkpointing: bool = False
+    compile: bool = Field(False, description="Compile each decoder layer; shapes are fixed, so once.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Model:
+        if (self.path is None) == (self.random is None):
+            raise ValueError("give one of path and random")
+        return self
+
+
+class Lora(Closed):
+    """Low-rank adapters on a frozen model; without this section all weights are trained."""
+
+    rank: int = Field(32, ge=1, le=4096)
+    alpha: float | None = Field(None, gt=0, description="Scale of the update; by default twice the rank.")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    rslora: bool | None = Field(None, description="Scale by the root of the rank; by default from rank 64 on.")
+    dora: bool = False
+    merge: bool = Field(False, description="Also write the model with the adapters merged into its weights.")
+
+
+class Data(Closed):
+    """Which packed outputs of the build are trained on; several are blended so that each keeps its share."""
+
+    outputs: tuple[Output, ...] = Field(("completion",), min_length=1)
+
+    @model_validator(mode="after")
+    def _once(self) -> Data:
+        if len(set(self.outputs)) < len(self.outputs):
+            raise ValueError("an output is named twice")
+        return self
+
+
+class Batch(Closed):
+    """Sequences of one optimiser step (over all processes), and of one forward pass of one process."""
+
+    sequences: int = Field(64, ge=1)
+    micro: int = Field(1, ge=1)
+
+
+class Schedule(Closed):
+    """The learning rate over the run. All parts are shares of the run's sequences, so the batch size moves nothing."""
+
+    kind: Literal["constant", "cosine", "wsd"] = Field(
+        "wsd", description="wsd: warm-up, stable, then decay by one minus the root."
+    )
+    peak: float = Field(1e-5, gt=0, le=1)
+    warmup: Share = 0.02
+    start: Share = Field(
+        0.0, description="Where the warm-up begins, as a share of the peak; re-warming starts above 0."
+    )
+    decay: Share = Field(0.15, description="The decaying part of wsd.")
+    final: Share = Field(0.0, description="Where the decay ends, as a share of the peak.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Schedule:
+        if self.kind == "wsd" and self.warmup + self.decay > 1:
+            raise ValueError("warmup and decay are more than the whole run")
+        return self
+
+
+class Optimizer(Closed):
+    """AdamW."""
+
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.95)
+    eps: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.1, ge=0)
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+
+
+class Precision(Closed):
+    """How weights are kept and computed with.
+
+    fp32 weights are their own master copy; bf16 weights need stochastic rounding, or most updates of a small learning
+    rate are rounded away.
+    """
+
+    weights: Literal["fp32", "bf16"] = "fp32"
+    compute: Literal["fp32", "bf16"] = "fp32"
+    rounding: Literal["stochastic", "nearest"] = "stochastic"
+    states: Literal["fp32", "bf16"] = Field("fp32", description="The optimiser's two moments.")
+    least_surviving: Share = Field(0.5, description="Refuse to train if less of an update survives rounding.")
+
+
+class Loss(Closed):
+    """What is learned: weights by source (or task) and role replace those of the build."""
+
+    weights: dict[str, dict[Role, Annotated[float, Field(ge=0, le=100)]]] = Field(default_factory=dict)
+    chunk: int = Field(2048, ge=1, description="Tokens whose logits are held at a time.")
+
+
+class Checkpoint(Closed):
+    """When the run is saved. A checkpoint is whole or not there."""
+
+    every: int = Field(200, ge=0, description="Steps; 0 saves at the end alone.")
+    keep: int = Field(2, ge=1, description="Newest checkpoints kept, beside the best.")
+
+
+class Holdout(Closed):
+    """Loss on held-out domain and public text, paired with the model before training; the forgetting alarm."""
+
+    every: int = Field(200, ge=0, description="Steps; 0 measures at the beginning and end alone.")
+    warn: float = Field(0.05, ge=0, description="Rise of the public loss in nats a token that is warned of.")
+    stop: float | None = Field(0.15, ge=0, description="Rise that ends the run, after a checkpoint; null never does.")
+
+
+class Log(Closed):
+    """What is told while training."""
+
+    every: int = Field(1, ge=1, description="Steps between lines.")
+    tensorboard: bool = False
+
+
+class Config(Closed):
+    """A whole run."""
+
+    model: Model
+    lora: Lora | None = None
+    data: Data = Data()
+    batch: Batch = Batch()
+    schedule: Schedule = Schedule()
+    optimizer: Optimizer = Optimizer()
+    precision: Precision = Precision()
+    loss: Loss = Loss()
+    checkpoint: Checkpoint = Checkpoint()
+    holdout: Holdout = Holdout()
+    log: Log = Log()
+    seed: int = Field(17, ge=0, lt=2**31)
+    device: str = Field("auto", description="auto, cpu or cuda.")
+
+    def identity(self) -> dict[str, Any]:
+        """What a resumed run must share with the run it goes on with: all but how it is fed, saved and told."""
+        return self.model_dump(mode="json", exclude={"batch": True, "checkpoint": True, "log": True, "device": True})
+
+
+def load_config(path: Path, changes: tuple[str, ...] = ()) -> Config:
+    """Read a config; `changes` are `a.b=value` (YAML values) that replace what it says.
+
+    Raises WrongUse with every mistake at once.
+    """
+    try:
+        value = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise WrongUse("there is no such config.", where=str(path), hint="See train/configs/.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise WrongUse("is not YAML.", where=where) from None
+    if not isinstance(value, dict):
+        raise WrongUse("must be a mapping of settings.", where=str(path))
+    for change in changes:
+        _change(value, change)
+    try:
+        return Config.model_validate(value)
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(str(part) for part in one['loc'])}: {one['msg']}." for one in error.errors()]
+        raise WrongUse("\n".join(lines)) from None
+
+
+def _change(value: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise WrongUse(f"{change!r} changes nothing.", hint="Write --set schedule.peak=2e-5.")
+    *parents, last = key.split(".")
+    for name in parents:
+        inner = value.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise WrongUse(f"{key}: {name} is no section.", hint="Write --set section.key=value.")
+        value = inner
+    found = yaml.safe_load(text)
+    # YAML reads 2e-5 as a word, because it lacks the point.
+    if isinstance(found, str):
+        with suppress(ValueError):
+            found = float(found)
+    value[last] = found

@@ -1,0 +1,120 @@
+"""What a run would do, without doing it: steps, tokens and epochs by source, memory, and samples by loss weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from corpusforge_train.build_files import Build
+from corpusforge_train.config import Config
+from corpusforge_train.data import Feed, PackedSequence, check_learnable
+from corpusforge_train.ledger import Ledger
+from corpusforge_train.plan import make_plan
+
+Decode = Callable[[list[int]], str]
+_SAMPLE_TOKENS = 400
+_COLOURS = ((0.0, "\x1b[2m"), (0.5, "\x1b[33m"), (1.0, "\x1b[32m"))
+_END = "\x1b[0m"
+
+
+def dry_run(build: Build, config: Config) -> dict[str, Any]:
+    """The figures of a run: its steps, each source's tokens, epochs and loss weight, and the memory it needs at least.
+
+    Raises WrongUse for what would stop the run, such as documents without any token to learn from.
+    """
+    plan = make_plan(build, config.data.outputs)
+    feed = Feed(build, plan, config.loss.weights)
+    weights = check_learnable(feed)
+    ledger = Ledger()
+    for position in range(len(plan)):
+        ledger.add(feed[position].ledger())
+    epochs: dict[str, int] = {}
+    for source, epoch in ledger.entries:
+        epochs[source] = max(epochs.get(source, 0), epoch + 1)
+    tokens = ledger.by_source()
+    return {
+        "steps": plan.steps(config.batch.sequences),
+        "sequences": len(plan),
+        "tokens": plan.total,
+        "tokens_per_step": config.batch.sequences * plan.length,
+        "largest_deviation": plan.largest_deviation(),
+        "sources": [
+            {
+                "source": name,
+                "tokens": tokens[name],
+                "share": tokens[name] / plan.total,
+                "epochs": epochs[name],
+                "loss_weight": weights[name],
+            }
+            for name in plan.sources
+        ],
+        "memory": memory(config),
+    }
+
+
+def memory(config: Config) -> dict[str, Any]:
+    """Bytes that weights, gradients and optimiser states need; activations come on top.
+
+    The model is made without its weights, so that this takes no memory itself.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if config.model.random is not None:
+        sizes = dict(config.model.random)
+        own = AutoConfig.for_model(sizes.pop("model_type", "llama"), **sizes)
+    else:
+        own = AutoConfig.from_pretrained(config.model.path)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(own)
+    total = sum(one.numel() for one in model.parameters())
+    trained = total if config.lora is None else _adapters(model, config.lora.rank)
+    width = 2 if config.precision.weights == "bf16" else 4
+    states = 2 * (2 if config.precision.states == "bf16" else 4)
+    own_width = width if config.lora is None else 4
+    needed = total * width + trained * (own_width + states) + (0 if config.lora is None else trained * own_width)
+    return {"parameters": total, "trained": trained, "bytes": needed}
+
+
+def _adapters(model: Any, rank: int) -> int:
+    head = model.get_output_embeddings()
+    linear = [one for one in model.modules() if isinstance(one, torch.nn.Linear) and one is not head]
+    return sum(rank * (one.in_features + one.out_features) for one in linear)
+
+
+def samples(build: Build, config: Config, decode: Decode, count: int, colour: bool) -> list[str]:
+    """The beginnings of the first `count` sequences, each token shown by its weight in the loss: faint 0, yellow below
+    1, green 1; without colours, learned stretches stand in brackets.
+    """
+    plan = make_plan(build, config.data.outputs)
+    feed = Feed(build, plan, config.loss.weights)
+    return [_shown(feed[position], decode, colour) for position in range(min(count, len(plan)))]
+
+
+def _shown(sequence: PackedSequence, decode: Decode, colour: bool) -> str:
+    ids, weights = sequence.ids[:_SAMPLE_TOKENS].tolist(), sequence.weights[:_SAMPLE_TOKENS].tolist()
+    parts: list[str] = []
+    begin = 0
+    for place in range(1, len(ids) + 1):
+        if place == len(ids) or weights[place] != weights[begin]:
+            text = decode(ids[begin:place])
+            mark = next((code for limit, code in reversed(_COLOURS) if weights[begin] >= limit), "")
+            if colour:
+                parts.append(f"{mark}{text}{_END}")
+            else:
+                parts.append(f"[{text}]" if weights[begin] else text)
+            begin = place
+    return f"{sequence.source} ({len(sequence.lengths)} documents, {len(sequence.ids)} tokens)\n{''.join(parts)}"
+
+
+def decoder(build: Build, config: Config) -> Decode:
+    """From ids to text: bytes where the build counts bytes, else the model's own tokenizer."""
+    if build.manifest["tokenizer"]["name"] == "bytes":
+        return lambda ids: bytes(one for one in ids if one < 256).decode("utf-8", "replace")
+    if config.model.path is None:
+        return lambda ids: " ".join(str(one) for one in ids)
+    from transformers import AutoTokenizer
+
+    loaded = AutoTokenizer.from_pretrained(config.model.path)
+    return lambda ids: str(loaded.decode(ids))

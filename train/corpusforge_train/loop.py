@@ -1,0 +1,297 @@
+"""The training loop: from a plan and a model to checkpoints, a ledger and a log."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corpusforge_train.build_files import Build
+from corpusforge_train.checkpoint import Checkpointer, Saved, newest
+from corpusforge_train.config import Config
+from corpusforge_train.data import Feed, check_learnable
+from corpusforge_train.errors import Interrupted, TrainError, WrongUse
+from corpusforge_train.export import export
+from corpusforge_train.holdout import Figures, Losses, compare, keep_base, measure, read_base
+from corpusforge_train.ledger import Ledger
+from corpusforge_train.log import Log
+from corpusforge_train.model import Trained, load_model
+from corpusforge_train.optimizer import AdamW, check_surviving, hash_seed
+from corpusforge_train.parallel import Group, join
+from corpusforge_train.plan import DataPlan, make_plan
+from corpusforge_train.schedule import rate
+
+FORMAT = 1
+_MEASURED_STEPS = (1, 10)
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands: steps done, sequences consumed, the ledger, and the best checkpoint under the budget."""
+
+    step: int = 0
+    position: int = 0
+    ledger: Ledger = field(default_factory=Ledger)
+    best: dict[str, Any] | None = None
+
+
+class Run:
+    """One training run over a build, in its own folder `out`; it goes on from the newest checkpoint there."""
+
+    def __init__(self, build: Build, config: Config, out: Path, approved_by: str | None) -> None:
+        build.check()
+        self.build, self.config, self.out, self.approved_by = build, config, out, approved_by
+        self.plan: DataPlan = make_plan(build, config.data.outputs)
+        unknown = sorted(config.loss.weights.keys() - set(self.plan.sources))
+        if unknown:
+            hint = f"The plan has {', '.join(self.plan.sources)}."
+            raise WrongUse(f"no source or task named {unknown[0]!r}.", where="loss.weights", hint=hint)
+        self.feed = Feed(build, self.plan, config.loss.weights)
+        check_learnable(self.feed)
+        saved = newest(out)
+        if saved is not None:
+            self._check_same(saved)
+        self.group: Group = join()
+        self.trained: Trained = load_model(config, int(build.packed["vocabulary"]))
+        self.optimizer = AdamW(self.trained.parameters(), config.optimizer, config.precision, config.seed)
+        self.progress = Progress()
+        if saved is not None:
+            self._take_up(saved)
+        self.log = Log(out, self.progress.step, config.log.tensorboard, self.group.main)
+        self.checkpointer = Checkpointer(out, config.checkpoint.keep) if self.group.main else None
+        self._asked_to_end = False
+        self._base: dict[str, Losses] = {}
+
+    def _check_same(self, saved: Saved) -> None:
+        state = saved.state
+        if state["plan_hash"] != self.plan.hash:
+            what = "the checkpoint is of another data plan: other sequences, or another order."
+            raise TrainError(
+                what, where=str(saved.folder), hint="Train the build it was begun with, or name another --out."
+            )
+        mine = self.config.identity()
+        other = [key for key in mine if mine[key] != state["identity"].get(key)]
+        if other:
+            what = f"the checkpoint was made with another {', '.join(other)}."
+            raise TrainError(what, where=str(saved.folder), hint="Only batch, checkpoint, log and device may change.")
+
+    def _take_up(self, saved: Saved) -> None:
+        weights = saved.weights()
+        with torch.no_grad():
+            for name, parameter in self.trained.parameters():
+                parameter.copy_(weights[name])
+        self.optimizer.load(saved.optimizer())
+        state = saved.state
+        ledger = Ledger.from_json(state["ledger"])
+        self.progress = Progress(state["step"], state["position"], ledger, state["best"])
+
+    def train(self) -> dict[str, Any]:
+        """Train to the end of the plan, and export; the receipt.
+
+        Raises Interrupted after SIGTERM or SIGINT, once a checkpoint is saved, and TrainError where the public loss
+        rose beyond its limit or the loss is no number.
+        """
+        handlers = {one: signal.signal(one, self._end) for one in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            self._begin()
+            while self.progress.position < len(self.plan):
+                self._step()
+            self._check_ledger()
+            receipt = self.state()
+            if self.group.main:
+                export(self.trained, self.config, receipt, self.out)
+            return receipt
+        finally:
+            for one, handler in handlers.items():
+                signal.signal(one, handler)
+            if self.checkpointer is not None:
+                self.checkpointer.wait()
+            self.log.close()
+            self.group.close()
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._asked_to_end = True
+
+    def _begin(self) -> None:
+        config, plan, progress = self.config, self.plan, self.progress
+        parameters = [one for _, one in self.trained.parameters()]
+        share = check_surviving(parameters, config.schedule.peak, config.precision)
+        steps = progress.step + plan.steps(config.batch.sequences, progress.position)
+        self.log.say(
+            f"{sum(one.numel() for one in parameters):,} parameters, {len(plan):,} sequences with {plan.total:,} "
+            f"tokens, {steps:,} steps; at the peak rate {share:.0%} of an update survives rounding"
+        )
+        if progress.step:
+            self.log.say(f"going on after step {progress.step} at sequence {progress.position:,}")
+        path = self.out / "base_holdout.json"
+        kept = read_base(path)
+        if kept is None and progress.step:
+            raise TrainError("the losses before training are gone.", where=str(path), hint="Name another --out.")
+        self._base = measure(self.trained, self.build, config.batch.micro) if kept is None else kept
+        if kept is None and self.group.main:
+            keep_base(path, self._base)
+            self.log.line(0, holdout={side: compare(one, one).to_json() for side, one in self._base.items()})
+
+    def _step(self) -> None:
+        config, plan, progress = self.config, self.plan, self.progress
+        began = time.perf_counter()
+        first, last = progress.position, min(progress.position + config.batch.sequences, len(plan))
+        torch.manual_seed(hash_seed(config.seed, first, self.group.rank))
+        batches = list(self.feed.batches(self.group.part(range(first, last)), config.batch.micro))
+        device = self.trained.device
+        weight = torch.tensor(sum(batch.weight for _, batch in batches), dtype=torch.float64, device=device)
+        self.group.sum([weight])
+        sums = torch.zeros(len(plan.sources), 2, dtype=torch.float64, device=device)
+        self.trained.model.train()
+        ledger = Ledger()
+        for sequences, batch in batches:
+            if len(batch.active):
+                total, losses = self.trained.loss(batch)
+                (total / weight).backward()
+                weights, owner = self.trained.tensor(batch.weights), self.trained.tensor(batch.source)
+                sums.index_add_(0, owner, torch.stack([losses * weights, weights], dim=1).double())
+            for sequence in sequences:
+                ledger.add(sequence.ledger())
+        self.group.sum([sums, *self._gradients()])
+        for part in self.group.gather(ledger):
+            progress.ledger.add(part)
+        norm = self.optimizer.norm()
+        scale = (config.optimizer.clip / norm.clamp_min(1e-12)).clamp_max(1.0)
+        lr = rate(config.schedule, first / len(plan), last / len(plan))
+        share = self.optimizer.step(lr, scale, measure=progress.step + 1 in _MEASURED_STEPS)
+        self.optimizer.clear()
+        progress.step, progress.position = progress.step + 1, last
+        ends = last == len(plan)
+        if ends or progress.step % config.log.every == 0:
+            self._tell(sums, lr, norm, share, sum(plan.tokens[first:last].tolist()) / (time.perf_counter() - began))
+        self._save_and_measure(ends)
+
+    def _gradients(self) -> list[Tensor]:
+        if self.group.size == 1:
+            return []
+        parameters = [one for _, one in self.trained.parameters()]
+        for one in parameters:
+            if one.grad is None:
+                one.grad = torch.zeros_like(one)
+        return [one.grad for one in parameters if one.grad is not None]
+
+    def _tell(self, sums: Tensor, lr: float, norm: Tensor, share: float | None, speed: float) -> None:
+        progress = self.progress
+        totals = sums.cpu()
+        loss = float(totals[:, 0].sum() / totals[:, 1].sum().clamp_min(1e-30))
+        if not math.isfinite(loss) or not math.isfinite(float(norm)):
+            what = f"the loss or its gradient is no number at step {progress.step}."
+            raise TrainError(what, where=str(self.out), hint="Lower schedule.peak, or lengthen its warmup.")
+        by_source = {
+            name: float(totals[number, 0] / totals[number, 1])
+            for number, name in enumerate(self.plan.sources)
+            if totals[number, 1] > 0
+        }
+        told = {} if share is None else {"surviving": share}
+        self.log.line(
+            progress.step,
+            position=progress.position,
+            loss=loss,
+            losses=by_source,
+            rate=lr,
+            norm=float(norm),
+            tokens=progress.ledger.tokens,
+            tokens_by_source=progress.ledger.by_source(),
+            tokens_per_second=speed,
+            **told,
+        )
+        done = progress.position / len(self.plan)
+        each = "  ".join(f"{name} {value:.3f}" for name, value in by_source.items())
+        self.log.say(
+            f"step {progress.step:>6,}  {done:>6.1%}  loss {loss:.4f}  rate {lr:.2e}  {speed:>9,.0f} tok/s  {each}"
+        )
+
+    def _save_and_measure(self, ends: bool) -> None:
+        config, progress = self.config, self.progress
+        ended = self._anyone_asked_to_end()
+        due = ends or (config.holdout.every and progress.step % config.holdout.every == 0)
+        figures = self._measured() if due and self._base else {}
+        rise = figures["public"].change if "public" in figures else 0.0
+        better = self._note_best(figures, rise)
+        forgot = config.holdout.stop is not None and rise > config.holdout.stop
+        regular = config.checkpoint.every and progress.step % config.checkpoint.every == 0
+        if self.checkpointer is not None and (ends or ended or forgot or regular or better):
+            self.checkpointer.save(self.state(), dict(self.trained.parameters()), self.optimizer.state())
+        if forgot:
+            what = f"the public loss rose by {rise:.3f} nats a token, more than {config.holdout.stop:g}."
+            hint = "Lower schedule.peak or the domain's share, or raise holdout.stop."
+            raise TrainError(what, where=str(self.out), hint=hint)
+        if ended and not ends:
+            raise Interrupted(f"stopped after step {progress.step}; the same command goes on.", where=str(self.out))
+
+    def _anyone_asked_to_end(self) -> bool:
+        return any(self.group.gather(self._asked_to_end))
+
+    def _measured(self) -> dict[str, Figures]:
+        now = measure(self.trained, self.build, self.config.batch.micro)
+        figures = {side: compare(losses, self._base[side]) for side, losses in now.items()}
+        self.log.line(self.progress.step, holdout={side: one.to_json() for side, one in figures.items()})
+        for side, one in figures.items():
+            change = f"{one.change:+.4f} nats a token ({one.low:+.4f} to {one.high:+.4f})"
+            self.log.say(f"  held-out {side}: loss {one.loss:.4f}, {one.bits_per_byte:.4f} bits a byte, {change}")
+        if "public" in figures and figures["public"].change > self.config.holdout.warn:
+            self.log.say(f"  FORGETTING: the public loss rose by more than {self.config.holdout.warn:g} nats a token")
+        return figures
+
+    def _note_best(self, figures: Mapping[str, Figures], rise: float) -> bool:
+        """Whether this is the lowest domain loss so far with the public loss within its budget."""
+        if "domain" not in figures or rise > self.config.holdout.warn:
+            return False
+        progress = self.progress
+        loss = figures["domain"].loss
+        if progress.best is not None and progress.best["domain_loss"] <= loss:
+            return False
+        progress.best = {"step": progress.step, "domain_loss": loss, "public_change": rise}
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint and a receipt say: position, ledger, and whose data and which settings these are."""
+        progress, manifest = self.progress, self.build.manifest
+        return {
+            "format": FORMAT,
+            "step": progress.step,
+            "position": progress.position,
+            "sequences": len(self.plan),
+            "ledger": progress.ledger.to_json(),
+            "best": progress.best,
+            "plan_hash": self.plan.hash,
+            "manifest_sha256": self.build.sha256,
+            "build": manifest["build"],
+            "name": manifest["name"],
+            "recipe": manifest["recipe"],
+            "licences": self.build.licences(),
+            "approved_by": self.approved_by,
+            "identity": self.config.identity(),
+            "config": self.config.model_dump(mode="json"),
+            "random": "torch.manual_seed of a hash of seed, position and rank at each step",
+            "torch": str(torch.__version__),
+        }
+
+    def _check_ledger(self) -> None:
+        """What was consumed is what the build packed, to the token and document. Raises TrainError if it is not."""
+        wanted: dict[str, int] = {}
+        documents = 0
+        for name in self.plan.outputs:
+            output = self.build.packed["outputs"][name]
+            documents += output["documents"]
+            for source, told in output["sources"].items():
+                wanted[source] = wanted.get(source, 0) + told["tokens"]
+        ledger = self.progress.ledger
+        read = sum(entry.documents for entry in ledger.entries.values())
+        if ledger.by_source() != {name: count for name, count in wanted.items() if count} or read != documents:
+            raise TrainError(
+                "the ledger differs from the mix.", where=str(self.out), hint="Report this with the ledger."
+            )

@@ -1,0 +1,199 @@
+"""The model that is trained: loaded or made, with adapters or without, and proven to keep packed documents apart.
+
+Documents are kept apart by positions that restart, with no mask and no cache: every attention of transformers then
+ends at a restart. A mask of ones, or the cache that is on by default in evaluation, silently undoes that
+(transformers#46634), so every forward pass goes through `Trained.hidden`, in training and in evaluation.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from corpusforge_train.config import Config, Lora
+from corpusforge_train.data import Batch
+from corpusforge_train.errors import TrainError, WrongUse
+from corpusforge_train.loss import plain_loss, weighted_loss
+
+_ATTENTION = {"eager": "eager", "sdpa": "sdpa", "flex": "flex_attention"}
+# Under 1e-3 of the logits' own spread is rounding of one and the same sum; a leak is of the spread's own size.
+_LEAK = 1e-2
+_RSLORA_FROM = 64
+
+
+@dataclass(slots=True)
+class Trained:
+    """A causal language model `model`, its peft wrapper (or None), and how its loss is computed."""
+
+    model: Any
+    adapter: Any
+    device: torch.device
+    compute: torch.dtype
+    chunk: int
+    chunked: bool = True
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """The last hidden states of a batch, shape [b * length, h]; each document as if it were alone."""
+        decoder = getattr(self.model, self.model.base_model_prefix)
+        return self._forward(decoder, batch).last_hidden_state.flatten(0, 1)
+
+    def logits(self, batch: Batch) -> Tensor:
+        """The logits of a batch, shape [b * length, vocabulary]."""
+        found: Tensor = self._forward(self.model, batch).logits.flatten(0, 1)
+        return found
+
+    def _forward(self, module: Any, batch: Batch) -> Any:
+        lower = self.compute != torch.float32
+        context = torch.autocast(self.device.type, self.compute) if lower else nullcontext()
+        with context:
+            return module(
+                input_ids=self.tensor(batch.input_ids),
+                position_ids=self.tensor(batch.position_ids),
+                attention_mask=None,
+                use_cache=False,
+            )
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The sum of weight times loss over the predicted tokens, and each one's loss in nats (detached, shape [a])."""
+        active = self.tensor(batch.active)
+        targets, weights = self.tensor(batch.targets), self.tensor(batch.weights)
+        if not self.chunked:
+            return plain_loss(self.logits(batch)[active], targets, weights)
+        head = self.model.get_output_embeddings().weight
+        return weighted_loss(self.hidden(batch)[active].to(self.compute), head, targets, weights, self.chunk)
+
+    def tensor(self, array: Any) -> Tensor:
+        """An array on the model's device."""
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, non_blocking=True)
+
+    def parameters(self) -> list[tuple[str, nn.Parameter]]:
+        """The parameters that are trained, by name."""
+        return [(name, one) for name, one in self.model.named_parameters() if one.requires_grad]
+
+
+def load_model(config: Config, vocabulary: int) -> Trained:
+    """Load or make the config's model, put adapters in, and check what must hold before a step is made.
+
+    `vocabulary` is the number of ids that the data can hold. Raises WrongUse for a model that is not there or too
+    small for the data, and TrainError for one that lets documents see each other.
+    """
+    device = torch.device(
+        ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    )
+    if device.type == "cuda":
+        torch.cuda.set_device(device.index or 0)
+    weights = torch.bfloat16 if config.precision.weights == "bf16" else torch.float32
+    torch.manual_seed(config.seed)
+    model = _made(config, weights).to(device)
+    model.config.use_cache = False
+    rows = model.get_input_embeddings().weight.shape[0]
+    if rows < vocabulary:
+        what = f"the model knows {rows} tokens, but the data has ids up to {vocabulary - 1}."
+        raise WrongUse(what, hint="Build with the model's own tokenizer.")
+    adapter = None
+    if config.lora is not None:
+        adapter = _adapted(model, config.lora, config.seed)
+    if config.model.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    lower = config.precision.compute == "bf16" or weights == torch.bfloat16
+    trained = Trained(model, adapter, device, torch.bfloat16 if lower else torch.float32, config.loss.chunk)
+    leak = isolation_leak(trained, min(rows, vocabulary))
+    if leak > _LEAK:
+        what = f"packed documents see each other in this model (logits move by {leak:.2g} of their spread)."
+        raise TrainError(what, hint="Try model.attention: eager, sdpa or flex; its own attention ignores positions.")
+    trained.chunked = _plain_head(trained, min(rows, vocabulary))
+    if config.model.compile:
+        for layer in getattr(model, model.base_model_prefix).layers:
+            layer.compile()
+    return trained
+
+
+def _made(config: Config, weights: torch.dtype) -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    attention = _ATTENTION[config.model.attention]
+    if config.model.random is not None:
+        sizes = dict(config.model.random)
+        kind = sizes.pop("model_type", "llama")
+        try:
+            own = AutoConfig.for_model(kind, **sizes)
+        except ValueError as error:
+            raise WrongUse(f"no model of the type {kind!r} can be made.", where="model.random") from error
+        return AutoModelForCausalLM.from_config(own, attn_implementation=attention, dtype=weights)
+    try:
+        return AutoModelForCausalLM.from_pretrained(config.model.path, attn_implementation=attention, dtype=weights)
+    except (OSError, ValueError) as error:
+        hint = "Give a folder with config.json and weights, or a name on the Hub."
+        raise WrongUse(f"the model cannot be loaded ({error}).", where=str(config.model.path), hint=hint) from error
+
+
+def _adapted(model: Any, settings: Lora, seed: int) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(seed)
+    rooted = settings.rank >= _RSLORA_FROM if settings.rslora is None else settings.rslora
+    targets = settings.targets if isinstance(settings.targets, str) else list(settings.targets)
+    lora = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha or 2 * settings.rank,
+        lora_dropout=settings.dropout,
+        target_modules=targets,
+        use_rslora=rooted,
+        use_dora=settings.dora,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return get_peft_model(model, lora)
+    except ValueError as error:
+        raise WrongUse(f"the adapters cannot be put in ({error}).", where="lora.targets") from error
+
+
+def _probe(vocabulary: int, seed: int) -> tuple[Batch, int]:
+    """Two documents in one sequence, and where the second begins; the first depends on the seed."""
+    sizes = (7, 9)
+    second = np.random.default_rng(0).integers(0, vocabulary, sizes[1])
+    ids = np.concatenate([np.random.default_rng(seed).integers(0, vocabulary, sizes[0]), second])
+    positions = np.concatenate([np.arange(size) for size in sizes])
+    nothing = np.empty(0, dtype=np.int64)
+    return Batch(ids[None], positions[None], nothing, nothing, nothing.astype(np.float32), nothing, nothing), sizes[0]
+
+
+@torch.no_grad()
+def isolation_leak(trained: Trained, vocabulary: int) -> float:
+    """How far the logits of a packed document move when the document before it changes, as a part of their spread.
+
+    The larger of training and evaluation (dropout is off in neither, so chance is set to the same in both passes).
+    """
+    worst = 0.0
+    was = trained.model.training
+    for mode in (True, False):
+        trained.model.train(mode)
+        found = []
+        for seed in (1, 2):
+            batch, first = _probe(vocabulary, seed)
+            torch.manual_seed(0)
+            found.append(trained.logits(batch)[first:].float())
+        spread = float(found[0].std()) or 1.0
+        worst = max(worst, float((found[0] - found[1]).abs().max()) / spread)
+    trained.model.train(was)
+    return worst
+
+
+@torch.no_grad()
+def _plain_head(trained: Trained, vocabulary: int) -> bool:
+    """Whether the head is one matrix: no bias, scale, cap or adapter, which the chunked loss would miss."""
+    was = trained.model.training
+    trained.model.eval()
+    batch, _ = _probe(vocabulary, 1)
+    head = trained.model.get_output_embeddings().weight
+    ours = (trained.hidden(batch).to(trained.compute) @ head.to(trained.compute).T).float()
+    theirs = trained.logits(batch).float()
+    trained.model.train(was)
+    return bool((ours - theirs).abs().max() <= 1e-2 * theirs.abs().max())

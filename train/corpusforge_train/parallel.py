@@ -1,0 +1,60 @@
+"""Several processes as torchrun starts them: each takes its part of a step's sequences, gradients are summed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The processes of a run; one alone without torchrun."""
+
+    rank: int
+    size: int
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes and tells."""
+        return self.rank == 0
+
+    def part(self, positions: Sequence[int]) -> Sequence[int]:
+        """This process's part of a step's positions; every position has one owner, whatever the number of processes."""
+        return positions[self.rank :: self.size]
+
+    def sum(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over all processes."""
+        if self.size > 1:
+            works = [torch.distributed.all_reduce(one, async_op=True) for one in tensors]
+            for work in works:
+                work.wait()
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's value, by rank."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(found, value)
+        return found
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self.size > 1:
+            torch.distributed.destroy_process_group()
+
+
+def join() -> Group:
+    """The group that torchrun's variables describe; joins it if there are others."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return Group(0, 1)
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
+    return Group(torch.distributed.get_rank(), size)
