@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from corpusforge.curate import language_model
+from corpusforge.curate.chunks import Chunks
 from corpusforge.curate.language_model import WordModel, word_model
 from corpusforge.curate.language_text import letters, primary, prose, word_key, words
-from corpusforge.curate.language_words import HEAD, PlainWords
+from corpusforge.curate.language_words import FOREIGN, HEAD, SILENT, plain_keys
 
 SENTENCES = {
     "en": "Please restart the computer before you install the update.",
@@ -71,7 +72,7 @@ def test_forgetting_words_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     model._forget()
     after = np.concatenate([model.probabilities([text])[0] for text in texts])
     assert np.array_equal(before, after)
-    assert len(model._numbers) < 200
+    assert model._table.count < 200
 
 
 def test_a_rare_language_counts_where_it_is_named() -> None:
@@ -127,11 +128,16 @@ def test_paragraphs_of_twenty_languages(model: WordModel) -> None:
 @given(st.lists(st.lists(st.sampled_from([*"aZ.-'_@/<7(,!\x01", "www.", "word", "x" * 19]), max_size=6).map("".join)))
 def test_words_together_have_the_keys_of_each_alone(made: list[str]) -> None:
     """A batch that hears other letters than a word alone names another language with the batch's size."""
-    words = list(dict.fromkeys(filter(None, made)))
-    plain = PlainWords(words)
-    assert set(plain.silent) == {word for word in words if not word_key(word)}
-    keys = [word_key(word) for word in plain.told]
-    assert sorted(plain.told + plain.silent) == sorted(words)
-    assert plain.letters.tolist() == list(map(letters, keys))
-    heads = [bytes(row[:size]).decode() for row, size in zip(plain.bounded, plain.sizes.tolist(), strict=True)]
-    assert heads == [f" {key[:HEAD]} " for key in keys]
+    chunks = Chunks([" ".join(made)])
+    told, keys, sizes = plain_keys(chunks.bytes, chunks.starts, chunks.ends)
+    expected = [word_key(word) for word in " ".join(made).split()]
+    assert told.tolist() == [letters(key) if key else SILENT for key in expected]
+    heads = [bytes(row[:size]).decode() for row, size in zip(keys, sizes.tolist(), strict=True)]
+    assert heads == [f" {key[:HEAD]} " if key else "" for key in expected]
+
+
+def test_words_beyond_ascii_are_left_to_strings() -> None:
+    """Their case and letters are Unicode's, which tables of bytes do not know."""
+    chunks = Chunks(["plain Übung été 3"])
+    told, _, _ = plain_keys(chunks.bytes, chunks.starts, chunks.ends)
+    assert told.tolist() == [5, FOREIGN, FOREIGN, SILENT]

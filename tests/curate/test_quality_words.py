@@ -76,17 +76,17 @@ def test_many_chunks_are_split_as_each_alone(made: list[str]) -> None:
     vocabulary = Vocabulary(english_words())
     numbers = vocabulary.number(chunks)
     tokens = [token for chunk in " ".join(made).split() for token in split(chunk)]
-    places = vocabulary.tokens_of(numbers)
-    assert vocabulary.length[places].tolist() == list(map(len, tokens))
-    assert len(set(vocabulary.mark[places].tolist())) == len(set(tokens))
+    rows = vocabulary.token_rows(numbers, len(tokens)).astype(np.int64)
+    assert (rows[:, 1] & 0xFFFFFFFF).tolist() == list(map(len, tokens))
+    assert len(set(rows[:, 0].tolist())) == len(set(tokens))
     words = [token for token in tokens if not punctuation.issuperset(token)]
-    counts, sizes = int(vocabulary.counts[numbers].sum()), int(vocabulary.sizes[numbers].sum())
+    counts, sizes = vocabulary.chunks[numbers, :2].sum(axis=0).tolist()
     assert (counts & 0xFFFFFFFF, counts >> 32) == (len(tokens), len(words))
     lettered = sum(any(map(str.isalpha, token)) for token in tokens)
     assert (sizes & 0xFFFFFFFF, sizes >> 32) == (sum(map(len, words)), lettered)
     ends = frozenset(Sentencizer.default_punct_chars)
     kinds = [0 if t in ends else 1 if all(category(c)[0] == "P" for c in t) else 2 for t in tokens]
-    assert vocabulary.sentence[places].tolist() == kinds
+    assert (rows[:, 1] >> 32).tolist() == kinds
 
 
 @given(st.lists(TEXTS, max_size=6))
@@ -138,13 +138,16 @@ def test_odd_text_is_decided_as_by_datatrove(rules: str, text: str) -> None:
 def test_a_table_finds_what_it_was_given_after_it_grew() -> None:
     """A word found under another's number would be counted as that one."""
     marks = np.random.default_rng(1).integers(1, 2**63, 150_000).astype(np.uint64)
-    marks[:1000] = np.arange(1000, dtype=np.uint64)  # all in one place, one beside the other
+    marks[:1000] = np.arange(1, 1001, dtype=np.uint64)  # all in one place, one beside the other
     marks = np.unique(marks)
     table = MarkTable()
     for part in np.array_split(marks, 7):
-        table.add(np.maximum(part, np.uint64(1))[part > 0])
-    assert (table.find(marks[marks > 0]) == np.arange(table.count)).all()
-    assert (table.find(np.arange(2**40, 2**40 + 50, dtype=np.uint64)) == -1).all()
+        numbers, new = table.number(np.concatenate((part, part)))
+        assert new.tolist() == list(range(len(part)))
+        assert (numbers[: len(part)] == numbers[len(part) :]).all()
+    numbers, new = table.number(np.append(marks, np.arange(2**40, 2**40 + 50, dtype=np.uint64)))
+    assert (numbers == np.arange(table.count)).all()
+    assert new.tolist() == list(range(len(marks), len(marks) + 50))
 
 
 @pytest.mark.data

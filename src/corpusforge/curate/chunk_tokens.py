@@ -1,37 +1,43 @@
-"""Finds where the tokens of many chunks begin, by arrays over their characters; odd chunks are split one by one."""
+"""Finds where the tokens of many chunks begin, by a compiled loop over their characters; odd chunks are left aside."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corpusforge.curate.english_words import EnglishWords
-from corpusforge.curate.mark_table import MarkTable
+from corpusforge.curate.chunks import Hashes, Ints
+from corpusforge.curate.compiled import Number, compiled
+from corpusforge.curate.english_words import LONGEST, EnglishWords
+from corpusforge.curate.mark_table import MarkTable, probe
 
 Bits = NDArray[np.bool_]
-Flags = NDArray[np.uint16]
-Ints = NDArray[np.int64]
-Hashes = NDArray[np.uint64]
+Flags = NDArray[np.uint32]
+Codes = NDArray[np.uint32]
+Marks = tuple[Hashes, Hashes]
 
 KNOWN, ALPHABETIC, WORDY, NO_PUNCTUATION, END = 1, 2, 4, 8, 16
 """What characters are: looked up, letters, outside datatrove's punctuation, outside Unicode's, ends of sentences."""
-_OPENS, _CLOSES, _LETTER, _DIGIT, _INFIX = 32, 64, 128, 256, 512
-_STOPPED, _UPPER, _ANCHOR, _ODD = 1024, 2048, 4096, 8192
+# What they are to spaCy: prefix, suffix, suffix behind a digit, suffix in a unit, a letter of its classes (any, lower
+# case or quote, upper case or quote), infix anywhere, with a full stop behind it that is a suffix, unknown.
+_OPENS, _CLOSES, _CLOSES_NUMBER, _UNIT, _LETTER, _LOWER, _UPPER, _SINGLE, _STOPPED, _UNKNOWN_STOP, _UNKNOWN = (
+    1 << bit for bit in range(5, 16)
+)
 _EVERY_CHARACTER = 0x110000
-_ASCII = 127
-_MOST_MARKS = 4
-_WORD = re.compile("[A-Za-z]{2,}")
-_INFIXES = "-~:<>=/,\u2013\u2014"
-_DASHES = (0x2013, 0x2014)
-_POWERS = (42, 94)
-_HYPHEN, _DOT, _COMMA, _APOSTROPHE, _CURLY = map(ord, "-.,'’")
+_DOT, _ELLIPSIS, _PLUS, _DOLLAR, _COMMA, _HYPHEN, _TILDE, _DEGREE = map(ord, ".…+$,-~°")
+_EN_DASH, _EM_DASH, _APOSTROPHE, _CURLY, _SLASH = map(ord, "–—'’/")
+_U, _S, _C, _A, _SMALL_S = map(ord, "USCAs")
+_ZERO, _NINE, _SMALL_A, _SMALL_Z, _Z = map(ord, "09azZ")
+_STAR, _CARET, _COLON, _LESS, _MORE, _EQUAL = map(ord, "*^:<>=")
+_NEWLINE, _ASCII = 10, 127
+_TAIL = 12
+_PLAIN, _UNDECIDED = -1, -2
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _SPREAD = np.uint64(0x94D049BB133111EB)
+_SHIFT = np.uint64(29)
 
 
 class Spelling:
@@ -39,53 +45,61 @@ class Spelling:
 
     def __init__(self, joined: str) -> None:
         self.joined = joined
-        self.codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-        breaks = np.flatnonzero(self.codes == 10)
+        self.codes: Codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+        breaks = np.flatnonzero(self.codes == _NEWLINE)
         self.starts: Ints = breaks[:-1] + 1
         self.ends: Ints = breaks[1:]
-        mixed = (self.codes.astype(np.uint64) + np.uint64(1)) * _SPREAD
-        mixed ^= mixed >> np.uint64(29)
-        self._powers = powers(_BASE, len(mixed))
-        self._sums = np.zeros(len(mixed) + 1, np.uint64)
-        np.cumsum(mixed * powers(_INVERSE, len(mixed)), out=self._sums[1:])
+        self.sums, self.powers = _summed(self.codes)
 
     def marks(self, starts: Ints, ends: Ints) -> Hashes:
         """64-bit polynomials of runs of characters: equal where the strings are."""
-        marks: Hashes = (self._sums[ends] - self._sums[starts]) * self._powers[ends - 1]
+        marks: Hashes = (self.sums[ends] - self.sums[starts]) * self.powers[ends - 1]
         return marks
 
 
-def powers(base: int, count: int) -> Hashes:
-    """The first powers of an odd number, modulo 2^64."""
-    factors = np.full(count, base, np.uint64)
-    factors[:1] = 1
-    return np.multiply.accumulate(factors)
+@compiled
+def _summed(codes: Codes) -> tuple[Hashes, Hashes]:
+    """Sums of the characters' terms before each place, and powers that bring a difference of two to its degree."""
+    sums, powers = np.zeros(len(codes) + 1, np.uint64), np.empty(len(codes), np.uint64)
+    power = inverse = np.uint64(1)
+    for place in range(len(codes)):
+        mixed = (np.uint64(codes[place]) + np.uint64(1)) * _SPREAD
+        mixed ^= mixed >> _SHIFT
+        sums[place + 1] = sums[place] + mixed * inverse
+        powers[place] = power
+        power *= np.uint64(_BASE)
+        inverse *= np.uint64(_INVERSE)
+    return sums, powers
 
 
 def token_factors(longest: int) -> Hashes:
     """By the length of a token, what a mark before it is multiplied by, so that both together mark the whole string."""
-    return powers(_BASE, longest + 1)
+    factors = np.full(longest + 1, _BASE, np.uint64)
+    factors[0] = 1
+    return np.multiply.accumulate(factors)
 
 
 class ChunkTokens:
-    """Where tokens begin, as `EnglishWords.split` has it, decided for all plain chunks at once.
+    """Where tokens begin, as `EnglishWords.split` has it, for many chunks at once.
 
-    Plain is a chunk whose marks are single tokens at its edges or single infixes within, by the characters beside them
-    alone, and whose words are in none of spaCy's special cases: then none of them can apply at any step.
+    The loop follows spaCy's rules with tables of what a character is to them. It leaves to `EnglishWords` what takes a
+    pattern: what may be an address, tokens that may be joined to a special case, and the rare characters that its
+    tables do not decide.
     """
 
     def __init__(self, words: EnglishWords, punctuation: frozenset[str], ends: frozenset[str]) -> None:
         self._words, self._punctuation, self._ends = words, punctuation, ends
-        self._flags = np.zeros(_EVERY_CHARACTER, np.uint16)
-        runs = Spelling("\n".join(("", *sorted(words.in_specials), "")))
-        self._special_runs = MarkTable()
-        self._special_runs.add(np.unique(runs.marks(runs.starts, runs.ends)))
-        # Pairs of neighbouring tokens that a special case joins: both single characters, or longer without a word.
-        pairs = [pair for pair in words.joined if words.in_specials.isdisjoint(_WORD.findall(" ".join(pair)))]
-        short = [pair for pair in pairs if len(pair[0]) == len(pair[1]) == 1]
-        # A dot within a token is odd in any case.
-        longer = [pair for pair in pairs if pair not in short and "." not in pair[0]]
-        self._joined, self._met = _seams(short), _seams(longer)
+        self._flags = np.zeros(_EVERY_CHARACTER, np.uint32)
+        # A chunk holds no white space.
+        specials = {text: tokens for text, tokens in words.specials.items() if text.split() == [text]}
+        texts, pieces = list(specials), list(specials.values())
+        self._specials = _table(texts)
+        self._longest = max(map(len, texts))
+        self._pieces = np.zeros((len(texts), self._longest), np.int64)
+        for number, tokens in enumerate(pieces):
+            self._pieces[number, : len(tokens)] = list(map(len, tokens))
+        self._joined = _table(sorted({first + second for first, second in words.joined if (first + second).split()}))
+        self._units = _table(sorted(words.units))
 
     def flags(self, spelling: Spelling) -> Flags:
         """What each character is, as bits."""
@@ -104,112 +118,271 @@ class ChunkTokens:
         flags |= WORDY * (character not in self._punctuation)
         flags |= NO_PUNCTUATION * (unicodedata.category(character)[0] != "P")
         opening, closing, letter = self._words.affixes(character)
-        odd = opening is None or closing is None
-        if character.isascii():
-            flags |= _LETTER * character.isalpha() | _DIGIT * character.isdigit() | _UPPER * character.isupper()
-            # The few letters that begin a longer prefix do so before a $ alone.
-            odd = odd and not character.isalpha() and character != "."
-        elif letter:
-            flags |= _ANCHOR * (character not in self._words.foreign_specials)
-        if character in _INFIXES:
-            flags |= _INFIX
-        elif self._words.begins_infix(character) and not (character.isascii() and character not in "+*^"):
-            odd = True
-        if self._words.stopped_behind(character):
-            flags |= _STOPPED
-        return flags | _OPENS * (opening == 1) | _CLOSES * (closing == 1 or character == ".") | _ODD * odd
+        flags |= _OPENS * (opening == 1) | _CLOSES * (closing == 1) | _UNIT * (letter or closing is None)
+        if closing is None and character not in "…+.$":
+            # Signs behind a number, such as % and €, are suffixes by themselves; raised digits only as part of a unit.
+            flags |= _UNKNOWN if character.isalnum() else _CLOSES_NUMBER
+        if opening is None and character not in ".…+USCA":
+            flags |= _UNKNOWN
+        inside = self._words.inside(character)
+        flags |= _LETTER * inside.letter | _LOWER * inside.lower | _UPPER * inside.upper | _SINGLE * inside.single
+        stops = {self._words.stopped_behind(before + character) for before in "aA"}
+        return flags | (_UNKNOWN_STOP if len(stops) > 1 else _STOPPED * stops.pop())
 
     def begins(self, spelling: Spelling, flags: Flags) -> Bits:
         """Which characters begin a token."""
-        codes, starts, ends = spelling.codes, spelling.starts, spelling.ends
-        begins = np.zeros(len(codes), np.bool_)
-        begins[starts] = True
-        marked = flags.copy()
-        self._mark_runs(spelling, flags, marked)
-        outside = np.flatnonzero((flags & _OPENS) == 0)
-        first = outside[np.searchsorted(outside, starts)]
-        outside = np.flatnonzero((flags & _CLOSES) == 0)
-        last = outside[np.searchsorted(outside, ends, side="left") - 1]
-        plain = (first <= last) & (first - starts <= _MOST_MARKS) & (ends - 1 - last <= _MOST_MARKS)
-        for place in range(1, _MOST_MARKS + 1):
-            begins[starts[plain & (first - starts >= place)] + place] = True
-            begins[ends[plain & (ends - 1 - last >= place)] - place] = True
-        self._cut_dots(codes, flags, marked, np.searchsorted(starts, np.flatnonzero(codes == _DOT), "right") - 1, last)
-        self._cut_infixes(codes, flags, marked, begins)
-        self._cut_genitives(codes, flags, marked, begins, last[plain])
-        seams = np.flatnonzero(begins[1:] & (codes[:-1] != 10))
-        both = (codes[seams].astype(np.int64) << 32) | codes[seams + 1].astype(np.int64)
-        short = begins[seams] & (begins[seams + 2] | (codes[seams + 2] == 10))
-        marked[seams[np.isin(both, self._met) | (short & np.isin(both, self._joined))]] |= _ODD
-        met = np.bitwise_or.reduceat(marked, starts) if len(starts) else marked[:0]
-        # A unit is a suffix behind a digit.
-        units = ((met & _DIGIT) != 0) & ((flags[last] & ALPHABETIC) != 0)
-        odd = ~plain | units | ((met & _ODD) != 0) | ((met & _ANCHOR) == 0)
-        self._split(spelling, np.flatnonzero(odd), begins)
-        return begins
-
-    def _mark_runs(self, spelling: Spelling, flags: Flags, marked: Flags) -> None:
-        letters = (flags & _LETTER) != 0
-        edges = np.flatnonzero(letters[1:] != letters[:-1]) + 1
-        starts, ends = edges[0::2], edges[1::2]
-        long = ends - starts > 1
-        starts, ends = starts[long], ends[long]
-        known = self._special_runs.find(spelling.marks(starts, ends)) >= 0
-        marked[starts[known]] |= _ODD
-        marked[starts[~known]] |= _ANCHOR
-
-    @staticmethod
-    def _cut_dots(codes: NDArray[np.uint32], flags: Flags, marked: Flags, owner: Ints, last: Ints) -> None:
-        dots = np.flatnonzero(codes == _DOT)
-        upper = (flags[dots - 1] & flags[np.maximum(dots - 2, 0)] & _UPPER) != 0
-        usual = (dots > last[owner]) & (((flags[dots - 1] & _STOPPED) != 0) | upper)
-        marked[dots[~usual]] |= _ODD
-
-    @staticmethod
-    def _cut_infixes(codes: NDArray[np.uint32], flags: Flags, marked: Flags, begins: Bits) -> None:
-        for sign in _POWERS:
-            at = np.flatnonzero(codes == sign)
-            marked[at[(flags[at - 1] & _DIGIT) != 0]] |= _ODD
-        at = np.flatnonzero(flags & _INFIX)
-        before, after = flags[at - 1], flags[at + 1]
-        marked[at[(codes[at - 1] > _ASCII) | (codes[at + 1] > _ASCII)]] |= _ODD
-        found = codes[at]
-        dash = np.isin(found, _DASHES)
-        marked[at[dash & (np.isin(codes[at - 1], _DASHES) | np.isin(codes[at + 1], _DASHES))]] |= _ODD
-        hyphen = found == _HYPHEN
-        following = codes[at + 1]
-        letter, digit = (before & _LETTER) != 0, (before & _DIGIT) != 0
-        marked[at[digit & (following == _HYPHEN)]] |= _ODD
-        single = (letter | (digit & (found != _COMMA))) & ((after & _LETTER) != 0)
-        single |= hyphen & digit & ((after & _DIGIT) != 0)
-        cut = at[single]
-        begins[cut] = begins[cut + 1] = True
-        runs = at[hyphen & letter & (following == _HYPHEN)]
-        for length in (2, 3):
-            fits = runs[runs + length < len(codes)]
-            fits = fits[((flags[fits + length] & _LETTER) != 0) & (codes[fits + length - 1] == _HYPHEN)]
-            begins[fits] = begins[fits + length] = True
-
-    @staticmethod
-    def _cut_genitives(codes: NDArray[np.uint32], flags: Flags, marked: Flags, begins: Bits, last: Ints) -> None:
-        ending = codes[last]
-        quoted = codes[last - 1]
-        owned = last[((ending == 115) | (ending == 83)) & ((quoted == _APOSTROPHE) | (quoted == _CURLY))]
-        usual = (flags[owned - 2] & ALPHABETIC) != 0
-        usual &= (codes[owned - 3] != _APOSTROPHE) & (codes[owned - 3] != _CURLY)
-        marked[owned[~usual]] |= _ODD
-        begins[owned[usual] - 1] = True
-
-    def _split(self, spelling: Spelling, odd: Ints, begins: Bits) -> None:
-        split: Callable[[str], tuple[str, ...]] = self._words.split
-        joined = spelling.joined
+        begins = np.zeros(len(spelling.codes), np.bool_)
+        tables = self._specials.places, self._joined.places, self._units.places
+        odd = _split(
+            (spelling.codes, flags, spelling.starts, spelling.ends),
+            (spelling.sums, spelling.powers),
+            tables,
+            self._pieces,
+            begins,
+        )
+        split, joined = self._words.split, spelling.joined
         for start, end in zip(spelling.starts[odd].tolist(), spelling.ends[odd].tolist(), strict=True):
-            begins[start + 1 : end] = False
             place = start
+            begins[start + 1 : end] = False
             for token in split(joined[start:end])[:-1]:
                 place += len(token)
                 begins[place] = True
+        return begins
 
 
-def _seams(pairs: Sequence[tuple[str, str]]) -> Ints:
-    return np.array(sorted({ord(first[-1]) << 32 | ord(second[0]) for first, second in pairs}), np.int64)
+def _table(texts: Sequence[str]) -> MarkTable:
+    """The numbers of distinct texts by their marks."""
+    spelling = Spelling("\n".join(("", *texts, "")))
+    table = MarkTable()
+    table.number(spelling.marks(spelling.starts, spelling.ends))
+    return table
+
+
+@compiled
+def _found(marks: Marks, places: Hashes, start: Number, end: Number) -> Number:
+    """The number of a run of characters in a table, -1 where it is in none."""
+    sums, powers = marks
+    return probe(places, (sums[end] - sums[start]) * powers[end - 1])
+
+
+@compiled
+def _is_digit(code: Number) -> bool:
+    return bool(_ZERO <= code <= _NINE)
+
+
+@compiled
+def _prefix(codes: Codes, flags: Flags, start: Number, end: Number) -> Number:
+    """Characters of the prefix of a run."""
+    code = codes[start]
+    following = codes[start + 1] if start + 1 < end else np.uint32(0)
+    if code == _DOT:
+        run = start
+        while run < end and codes[run] == _DOT:
+            run += 1
+        return run - start if run - start > 1 else 0
+    if code == _PLUS:
+        return 0 if _is_digit(following) else 1
+    if code == _U and following == _S and start + 2 < end and codes[start + 2] == _DOLLAR:
+        return 3
+    if code in (_C, _A) and following == _DOLLAR:
+        return 2
+    return 1 if code == _ELLIPSIS or flags[start] & _OPENS else 0
+
+
+@compiled
+def _suffix(codes: Codes, flags: Flags, marks: Marks, units: Hashes, start: Number, end: Number) -> Number:
+    """Characters of the suffix of a run, -1 where the tables do not tell."""
+    if start >= end:
+        return 0
+    code = codes[end - 1]
+    before = codes[end - 2] if end - 2 >= start else np.uint32(0)
+    earlier = codes[end - 3] if end - 3 >= start else np.uint32(0)
+    if code == _DOT:
+        if before == _DOT:
+            run = end
+            while run > start and codes[run - 1] == _DOT:
+                run -= 1
+            return end - run
+        if before == 0:
+            return 0
+        if _A <= before <= _Z:
+            if earlier > _ASCII:
+                return -1
+            return 1 if _A <= earlier <= _Z else 0
+        if flags[end - 2] & _UNKNOWN_STOP:
+            return -1
+        return 1 if flags[end - 2] & _STOPPED else 0
+    if code == _ELLIPSIS:
+        return 2 if before == _ELLIPSIS else 1
+    if code == _PLUS:
+        return 1 if _is_digit(before) else 0
+    if code == _DOLLAR:
+        return -1 if before in (_S, _C, _A) else 1 if _is_digit(before) else 0
+    if flags[end - 1] & _CLOSES:
+        return 1
+    if code in (_SMALL_S, _S) and before in (_APOSTROPHE, _CURLY):
+        return 2
+    if flags[end - 1] & (_UNIT | _CLOSES_NUMBER):
+        for place in range(end - 1, max(start, end - _TAIL) - 1, -1):
+            if _is_digit(codes[place]):
+                if place == end - 2 and flags[end - 1] & _CLOSES_NUMBER:
+                    return 1
+                return end - 1 - place if _found(marks, units, place + 1, end) >= 0 else 0
+    return 0
+
+
+@compiled
+def _may_be_address(codes: Codes, start: Number, end: Number) -> bool:
+    """Whether spaCy's pattern for addresses can match: a dot before two small letters, or three between digits."""
+    dots = 0
+    for place in range(start + 1, end - 1):
+        if codes[place] == _DOT:
+            after, second = codes[place + 1], codes[place + 2] if place + 2 < end else np.uint32(0)
+            dots += _is_digit(after)
+            if (_SMALL_A <= after <= _SMALL_Z or after > _ASCII) and (
+                _SMALL_A <= second <= _SMALL_Z or second > _ASCII
+            ):
+                return True
+    return dots > 2
+
+
+@compiled
+def _infix(codes: Codes, flags: Flags, place: Number, start: Number, end: Number) -> Number:
+    """Characters of the infix at a place within a run, 0 where there is none."""
+    code = codes[place]
+    if code == _DOT and place + 1 < end and codes[place + 1] == _DOT:
+        run = place
+        while run < end and codes[run] == _DOT:
+            run += 1
+        return run - place
+    if flags[place] & _SINGLE:
+        return 1
+    if place == start or place + 1 >= end:
+        return 0
+    before, after = codes[place - 1], codes[place + 1]
+    if _is_digit(before) and code in (_PLUS, _HYPHEN, _STAR, _CARET) and (_is_digit(after) or after == _HYPHEN):
+        return 1
+    if code == _DOT:
+        return 1 if flags[place - 1] & _LOWER and flags[place + 1] & _UPPER else 0
+    if code == _COMMA:
+        return 1 if flags[place - 1] & _LETTER and flags[place + 1] & _LETTER else 0
+    if not (flags[place - 1] & _LETTER or _is_digit(before)):
+        return 0
+    if code in (_HYPHEN, _EN_DASH, _EM_DASH, _TILDE, _COLON, _LESS, _MORE, _EQUAL, _SLASH):
+        if flags[place + 1] & _LETTER:
+            return 1
+        most = 3 if code == _HYPHEN else 2 if code == _EM_DASH else 1
+        for length in range(2, most + 1):
+            if place + length >= end or codes[place + length - 1] != code:
+                return 0
+            if flags[place + length] & _LETTER:
+                return length
+    return 0
+
+
+@compiled
+def _is_joined(marks: Marks, joined: Hashes, begins: Bits, first: Number, stop: Number) -> bool:
+    """Whether two neighbouring tokens of a chunk are the first ones of a special case."""
+    earlier, token = -1, first
+    for place in range(first + 1, stop + 1):
+        if place == stop or begins[place]:
+            if earlier >= 0 and _found(marks, joined, earlier, place) >= 0:
+                return True
+            earlier, token = token, place
+    return False
+
+
+@compiled
+def _cut_inside(codes: Codes, flags: Flags, low: Number, high: Number, begins: Bits) -> None:
+    place = low
+    while place < high:
+        length = _infix(codes, flags, place, low, high)
+        # spaCy leaves an infix at the very beginning where it is.
+        if length and place > low:
+            begins[place] = True
+            if place + length < high:
+                begins[place + length] = True
+        place += max(length, 1)
+
+
+@compiled
+def _strip(
+    text: tuple[Codes, Flags],
+    marks: Marks,
+    tables: tuple[Hashes, Hashes],
+    longest: Number,
+    begins: Bits,
+    span: tuple[Number, Number],
+) -> tuple[Number, Number, Number]:
+    """Takes a chunk's prefixes and suffixes off: what is left, and which special case that is.
+
+    `_PLAIN` where it is none, `_UNDECIDED` where the tables do not tell.
+    """
+    codes, flags = text
+    specials, units = tables
+    low, high = span
+    before = -1
+    while low < high and high - low != before:
+        special = _found(marks, specials, low, high) if high - low <= longest else -1
+        if special >= 0:
+            return low, high, special
+        before = high - low
+        opening = _prefix(codes, flags, low, high)
+        if opening and low + opening < high and high - low - opening <= longest:
+            special = _found(marks, specials, low + opening, high)
+            if special >= 0:
+                begins[low + opening] = True
+                return low + opening, high, special
+        closing = _suffix(codes, flags, marks, units, low + opening, high)
+        if closing < 0 or (flags[low] | flags[high - 1]) & _UNKNOWN:
+            return low, high, _UNDECIDED
+        if closing and high - closing > low and high - low - closing <= longest:
+            special = _found(marks, specials, low, high - closing)
+            if special >= 0:
+                begins[high - closing] = True
+                return low, high - closing, special
+        high -= closing
+        low += opening
+        if closing:
+            begins[high] = True
+        if opening and low < high:
+            begins[low] = True
+    return low, high, _PLAIN
+
+
+@compiled
+def _split(
+    chunks: tuple[Codes, Flags, Ints, Ints],
+    marks: Marks,
+    tables: tuple[Hashes, Hashes, Hashes],
+    pieces: Ints,
+    begins: Bits,
+) -> Ints:
+    """Marks where the chunks' tokens begin; gives the numbers of those that the rules here do not decide."""
+    codes, flags, starts, ends = chunks
+    specials, joined, units = tables
+    longest = pieces.shape[1]
+    odd = np.empty(len(starts), np.int64)
+    odds = 0
+    for number in range(len(starts)):
+        first, stop = starts[number], ends[number]
+        begins[first] = True
+        decided = stop - first <= LONGEST
+        if decided:
+            span = first, stop
+            low, high, special = _strip((codes, flags), marks, (specials, units), longest, begins, span)
+            decided = special != _UNDECIDED
+            if special >= 0:
+                place = low
+                for token in range(longest):
+                    begins[place] = True
+                    place += pieces[special, token]
+                    if place >= high:
+                        break
+            elif decided and low < high:
+                decided = not _may_be_address(codes, low, high)
+                _cut_inside(codes, flags, low, high, begins)
+        if not decided or _is_joined(marks, joined, begins, first, stop):
+            odd[odds] = number
+            odds += 1
+    return odd[:odds].copy()

@@ -7,40 +7,38 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from corpusforge.curate.compiled import compiled
+
+Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
-_SPACE = np.zeros(256, np.bool_)
-_SPACE[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = True
-# White space beyond ASCII by `str.isspace`, as the number that its UTF-8 bytes make, and the bytes it can begin with.
-_FOREIGN = {
-    size: [
-        int.from_bytes(raw, "little")
-        for raw in (chr(code).encode() for code in (0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F,
-                                                    0x205F, 0x3000))
-        if len(raw) == size
-    ]
-    for size in (2, 3)
-}  # fmt: skip
-# The first two bytes of U+0085, U+2028 and U+2029; that U+2000 and its like share them does no harm.
-_MAYBE_BREAKS = [int.from_bytes(chr(code).encode()[:2], "little") for code in (0x85, 0x2028)]
-_LEADS = np.zeros(256, np.bool_)
-_LEADS[[code & 0xFF for codes in _FOREIGN.values() for code in codes]] = True
-
+_NONE, _SPACE, _LEAD = 0, 1, 2
+# What a byte is: of no white space, white space of ASCII, or the first byte of foreign white space, perhaps.
+_KINDS = np.zeros(256, np.uint8)
+_KINDS[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = _SPACE
+_KINDS[[0xC2, 0xE1, 0xE2, 0xE3]] = _LEAD
+# White space beyond ASCII by `str.isspace`, as the numbers that its UTF-8 bytes make, the first byte highest.
+_FOREIGN = np.array(
+    sorted(
+        int.from_bytes(chr(code).encode(), "big")
+        for code in (0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
+    ),
+    np.int64,
+)
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_LONG = 64
+_HALF, _ODD_HALF = np.uint64(32), np.uint64(29)
 _PAD = bytes(8)
 
 
 class Chunks:
     """The chunks of some texts: runs of characters that are no white space.
 
-    `raw` holds the texts as UTF-8, each with a newline before it and one after the last; `data` (and `bytes`) the same
-    with ASCII spaces for all foreign ones, byte for byte in place; `at` is where each text begins (one more than
-    texts). `foreign_breaks` are the offsets of line separators among the foreign spaces. `starts` and `ends` are the
-    chunks' byte offsets, `bounds` the numbers of the texts' first chunks (one more than texts), `marks` 64-bit hashes
-    that tell chunks apart (two are taken for one with a chance of 2^-64).
+    `raw` holds the texts as UTF-8, each with a newline before it and one after the last; `bytes` the same with ASCII
+    spaces for all foreign ones, byte for byte in place; `at` is where each text begins (one more than texts). `starts`
+    and `ends` are the chunks' byte offsets, `bounds` the numbers of the texts' first chunks (one more than texts),
+    `marks` 64-bit hashes that tell chunks apart (two are taken for one with a chance of 2^-64).
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -49,73 +47,98 @@ class Chunks:
         self.at: Ints = np.ones(len(encoded) + 1, np.int64)
         np.cumsum(sizes + 1, out=self.at[1:])
         self.at[1:] += 1
-        raw = b"\n".join((b"", *encoded, _PAD))
-        self.ascii = raw.isascii()
-        self.raw = self.data = raw
-        self.foreign_breaks: Ints = np.zeros(0, np.int64)
-        if not self.ascii:
-            self._make_spaces_plain()
-        self.bytes: NDArray[np.uint8] = np.frombuffer(self.data, np.uint8)
-        space = _SPACE.take(self.bytes[: len(raw) - len(_PAD)])
-        edges = np.flatnonzero(space[1:] != space[:-1]) + 1
-        self.starts: Ints = edges[0::2]
-        self.ends: Ints = edges[1::2]
-        self.bounds: Ints = np.searchsorted(self.starts, self.at)
-        self.marks = self._hashed()
-
-    def _make_spaces_plain(self) -> None:
-        found = np.frombuffer(self.raw, np.uint8)
-        leads = np.flatnonzero(_LEADS.take(found[: len(self.raw) - len(_PAD)]))
-        eights: Hashes = np.ndarray((len(self.raw) - 7,), np.uint64, self.raw, strides=(1,))
-        codes = eights[leads]
-        spaces = {size: leads[np.isin(codes & _MASKS[size], foreign)] for size, foreign in _FOREIGN.items()}
-        if not any(map(len, spaces.values())):
-            return
-        changed = found.copy()
-        for size, at in spaces.items():
-            for offset in range(size):
-                changed[at + offset] = 32
-        self.data = changed.tobytes()
-        at = np.concatenate(list(spaces.values()))
-        self.foreign_breaks = at[np.isin(eights[at] & _MASKS[2], _MAYBE_BREAKS)]
-
-    def _hashed(self) -> Hashes:
-        eights: Hashes = np.ndarray((len(self.data) - 7,), np.uint64, self.data, strides=(1,))
-        sizes = self.ends - self.starts
-        marks = eights[self.starts]
-        marks &= _MASKS[np.minimum(sizes, 8)]
-        marks += sizes.view(np.uint64)
-        _stir(marks)
-        left = np.flatnonzero(sizes > 8)
-        done = 8
-        while len(left) and done < _LONG:
-            more = eights[self.starts[left] + done] & _MASKS[np.minimum(sizes[left] - done, 8)]
-            more ^= marks[left]
-            _stir(more)
-            marks[left] = more
-            done += 8
-            left = left[sizes[left] > done]
-        if len(left):
-            from xxhash import xxh3_64_intdigest
-
-            pieces = (self.data[start:end] for start, end in zip(self.starts[left], self.ends[left], strict=True))
-            marks[left] = np.fromiter(map(xxh3_64_intdigest, pieces), np.uint64, len(left))
-        return marks
+        self.raw = b"\n".join((b"", *encoded, _PAD))
+        self.raw_bytes: Bytes = np.frombuffer(self.raw, np.uint8)
+        self.bytes: Bytes = self.raw_bytes
+        if not self.raw.isascii():
+            self.bytes = self.raw_bytes.copy()
+            _make_spaces_plain(self.bytes, _KINDS, _FOREIGN)
+            self.bytes.flags.writeable = False
+        self.starts, self.ends, self.bounds = _cut(self.bytes, self.at, _KINDS)
+        self.marks: Hashes = _marked(eights(self.bytes), self.starts, self.ends, _MASKS)
 
     def joined(self, numbers: Ints) -> str:
         """Some chunks, at least one, as one string, with a newline before each and one after the last."""
-        starts = self.starts[numbers] - 1
-        sizes = self.ends[numbers] - starts
-        behind = np.cumsum(sizes)
-        at = np.arange(int(behind[-1]))
-        at += np.repeat(starts - (behind - sizes), sizes)
-        found = np.append(self.bytes[at], np.uint8(10))
-        found[behind - sizes] = 10
+        found: Bytes = _joined(self.bytes, self.starts, self.ends, numbers)
         return found.tobytes().decode("utf-8", "surrogatepass")
 
 
-def _stir(marks: Hashes) -> None:
-    marks *= _MIX
-    marks ^= marks >> np.uint64(32)
-    marks *= _MIX
-    marks ^= marks >> np.uint64(29)
+def eights(data: Bytes) -> Hashes:
+    """The eight bytes from each offset on as one number."""
+    return np.ndarray((len(data) - 7,), np.uint64, data, strides=(1,))
+
+
+@compiled
+def _make_spaces_plain(data: Bytes, kinds: Bytes, foreign: Ints) -> None:
+    place = 0
+    while place < len(data) - 8:
+        first = data[place]
+        if kinds[first] == _LEAD:
+            size = 2 if first < 0xE0 else 3
+            code = np.int64(0)
+            for offset in range(size):
+                code = code * 256 + data[place + offset]
+            for other in foreign:
+                if other == code:
+                    for offset in range(size):
+                        data[place + offset] = 32
+        place += 1
+
+
+@compiled
+def _cut(data: Bytes, at: Ints, kinds: Bytes) -> tuple[Ints, Ints, Ints]:
+    size = at[-1]
+    starts = np.empty(size // 2 + 1, np.int64)
+    ends = np.empty(size // 2 + 1, np.int64)
+    bounds = np.empty(len(at), np.int64)
+    count = 0
+    for text in range(len(at) - 1):
+        bounds[text] = count
+        place, stop = at[text], at[text + 1] - 1
+        while True:
+            while place < stop and kinds[data[place]] == _SPACE:
+                place += 1
+            if place >= stop:
+                break
+            starts[count] = place
+            while kinds[data[place]] != _SPACE:
+                place += 1
+            ends[count] = place
+            count += 1
+    bounds[-1] = count
+    return starts[:count].copy(), ends[:count].copy(), bounds
+
+
+@compiled
+def _marked(eights: Hashes, starts: Ints, ends: Ints, masks: Hashes) -> Hashes:
+    marks = np.empty(len(starts), np.uint64)
+    for number in range(len(starts)):
+        place, left = starts[number], ends[number] - starts[number]
+        mark = np.uint64(left) * _MIX
+        while left > 0:
+            mark ^= eights[place] & masks[min(left, 8)]
+            mark *= _MIX
+            mark ^= mark >> _HALF
+            mark *= _MIX
+            mark ^= mark >> _ODD_HALF
+            place += 8
+            left -= 8
+        marks[number] = mark
+    return marks
+
+
+@compiled
+def _joined(data: Bytes, starts: Ints, ends: Ints, numbers: Ints) -> Bytes:
+    size = np.int64(1)
+    for number in numbers:
+        size += ends[number] - starts[number] + 1
+    found = np.empty(size, np.uint8)
+    place = 0
+    for number in numbers:
+        found[place] = 10
+        place += 1
+        for at in range(starts[number], ends[number]):
+            found[place] = data[at]
+            place += 1
+    found[place] = 10
+    return found

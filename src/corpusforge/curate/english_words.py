@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -32,6 +33,18 @@ _PLAIN = frozenset(',.;:!?)"]')
 _WORD = re.compile("[A-Za-z]{2,}")
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Whether a character is a letter by spaCy's classes, a lower-case one or a quote, an upper-case one or a quote;
+    `single` where it is an infix whatever stands beside it.
+    """
+
+    letter: bool
+    lower: bool
+    upper: bool
+    single: bool
+
+
 class EnglishWords:
     """spaCy 3's tokenizer of `spacy.blank("en")` for one chunk at a time.
 
@@ -42,24 +55,33 @@ class EnglishWords:
 
     def __init__(self) -> None:
         import spacy
+        from spacy.lang import char_classes
 
         tokenizer: Any = spacy.blank("en").tokenizer
-        self._special: dict[str, tuple[str, ...]] = {
+        self.specials: dict[str, tuple[str, ...]] = {
             text: tuple(spec[_orth()] for spec in specs) for text, specs in tokenizer.rules.items()
         }
         self._prefix = tokenizer.prefix_search
         self._suffix = tokenizer.suffix_search
         self._infixes = tokenizer.infix_finditer
         self._url = tokenizer.url_match
+        classes = {
+            name: getattr(char_classes, name) for name in ("ALPHA", "ALPHA_LOWER", "ALPHA_UPPER", "CONCAT_QUOTES")
+        }
+        quotes = classes["CONCAT_QUOTES"]
+        self._letter = re.compile(f"[{char_classes.ALPHA}]")
+        self._lower = re.compile(f"[{char_classes.ALPHA_LOWER}{quotes}]")
+        self._upper = re.compile(f"[{char_classes.ALPHA_UPPER}{quotes}]")
+        self.units = frozenset(char_classes.UNITS.split("|"))
         # By the first or last character alone: the length of the affix, or `_DEPENDS` where more must be looked at.
         self._opening: dict[str, int] = {}
         self._closing: dict[str, int] = {}
         self._infix: dict[str, bool] = {}
-        self.in_specials = {word for text in self._special for word in _WORD.findall(text)}
-        self.foreign_specials = {mark for text in self._special for mark in text if not mark.isascii()}
+        self.in_specials = {word for text in self.specials for word in _WORD.findall(text)}
+        self.foreign_specials = {mark for text in self.specials for mark in text if not mark.isascii()}
         # After the affixes are off, spaCy looks for special cases among neighbouring tokens too.
         self.joined: dict[tuple[str, str], list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
-        for text, made in self._special.items():
+        for text, made in self.specials.items():
             if text.strip() and (self._prefix(text) or self._suffix(text) or next(self._infixes(text), None)):
                 pieces = self._affixes(text, special=False)
                 if len(pieces) > 1:
@@ -70,7 +92,7 @@ class EnglishWords:
 
         A chunk longer than `LONGEST` is cut there first: no spaces in it mean no words either.
         """
-        special = self._special
+        special = self.specials
         if chunk in special:
             return special[chunk]
         if chunk.isascii():
@@ -110,7 +132,7 @@ class EnglishWords:
         return any(map(self.joined.__contains__, pairwise(tokens)))
 
     def _affixes(self, text: str, *, special: bool) -> tuple[str, ...]:
-        specials = self._special if special else {}
+        specials = self.specials if special else {}
         before: list[str] = []
         behind: list[str] = []
         last = -1
@@ -222,11 +244,18 @@ class EnglishWords:
         letter = closing == _LETTER
         return (None if opening < 0 else opening), (0 if letter else None if closing < 0 else closing), letter
 
-    def stopped_behind(self, character: str) -> bool:
-        """Whether a full stop behind the character is a suffix, whatever stands before the two."""
-        if "A" <= character <= "Z" or not (character.isascii() or character in "”’"):
-            return False
-        match = self._suffix(f"a{character}.")
+    def inside(self, character: str) -> Inside:
+        """What a character is to the rules on infixes."""
+        return Inside(
+            letter=self._letter.match(character) is not None,
+            lower=self._lower.match(character) is not None,
+            upper=self._upper.match(character) is not None,
+            single=next(self._infixes(f" {character} "), None) is not None,
+        )
+
+    def stopped_behind(self, text: str) -> bool:
+        """Whether a full stop behind the text is a suffix of one character."""
+        match = self._suffix(f"{text}.")
         return match is not None and match.end() - match.start() == 1
 
     def begins_infix(self, character: str) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import repeat
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corpusforge.curate.language_text import letters, primary, word_key, words
-from corpusforge.curate.language_words import HEAD, PlainWords
+from corpusforge.curate.chunks import Chunks
+from corpusforge.curate.language_text import letters, primary, spaced, word_key
+from corpusforge.curate.language_words import FOREIGN, HEAD, plain_keys, summed, weigh
+from corpusforge.curate.mark_table import MarkTable
 
 # The model knows 139. Pidgins, dialects and rare languages take more short turns of their large neighbours (Nigerian
 # Pidgin 2% of English questions, Extremaduran and Galician Spanish ones) than they win: they count where declared.
@@ -23,8 +24,6 @@ _OVERLAP = 3.0
 _SCALE = 1024
 _MOST_WORDS = 1 << 17
 _BETWEEN = "\x00"
-# The numbers of the mark between texts, and of all words that are evidence for no language.
-_MARK, _SILENT = 0, 1
 
 
 class Detector(Protocol):
@@ -62,9 +61,8 @@ class WordModel:
         self._features = np.rint(features * _SCALE).astype(np.int16)
         prior = model.nb_pc[chosen].astype(np.float64)
         self._prior = np.rint((prior - prior.max()) * _SCALE).astype(np.int64)
-        self._moves = np.asarray(model.tk_nextmove)
-        self._rows = np.asarray(model.tk_row).astype(np.int64) << 8
-        self._outputs = np.asarray(model.tk_output).astype(np.int64)
+        rows, outputs = (np.asarray(array).astype(np.int64) for array in (model.tk_row, model.tk_output))
+        self._automaton = np.asarray(model.tk_nextmove), rows << 8, outputs
         self._forget()
 
     def probabilities(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -76,71 +74,43 @@ class WordModel:
 
     def scores(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For n texts: n x columns summed log probabilities (in 1/1024 nats), and letters."""
-        if self._known > _MOST_WORDS:
+        if self._table.count > _MOST_WORDS:
             self._forget()
-        flat = words(f" {_BETWEEN} ".join(text.replace(_BETWEEN, "") if _BETWEEN in text else text for text in texts))
-        flat.append(_BETWEEN)
-        numbers = np.fromiter(map(self._numbers.get, flat, repeat(-1)), np.int64, len(flat))
-        missing = np.flatnonzero(numbers < 0).tolist()
-        if missing:
-            unknown = [flat[k] for k in missing]
-            self._learn(list(dict.fromkeys(unknown)))
-            numbers[missing] = list(map(self._numbers.__getitem__, unknown))
-        # Each text's words and the mark behind them, which counts nothing.
-        starts = np.flatnonzero(numbers == _MARK) + 1
-        starts[1:], starts[0] = starts[:-1].copy(), 0
-        sums = np.add.reduceat(self._vectors[numbers], starts, axis=0)
-        return sums + self._prior, np.add.reduceat(self._letters[numbers], starts)
+        joined = f" {_BETWEEN} ".join(text.replace(_BETWEEN, "") if _BETWEEN in text else text for text in texts)
+        chunks = Chunks([f"{spaced(joined)} {_BETWEEN}"])
+        numbers, new = self._table.number(chunks.marks)
+        if len(new):
+            self._learn(chunks, new)
+        sums, told = summed(numbers, numbers[-1], self._vectors, self._letters, len(texts))
+        return sums + self._prior, told
 
     def _forget(self) -> None:
-        self._numbers: dict[str, int] = {_BETWEEN: _MARK}
+        self._table = MarkTable()
         self._vectors = np.zeros((1 << 13, len(self._prior)), np.int32)
         self._letters = np.zeros(len(self._vectors), np.int64)
-        self._known = 2
 
-    def _learn(self, unknown: Sequence[str]) -> None:
-        """Numbers words and sums their n-grams, those of ASCII together, the others from their keys."""
-        foreign = [] if "".join(unknown).isascii() else [word for word in unknown if not word.isascii()]
-        plain = PlainWords([word for word in unknown if word.isascii()] if foreign else unknown)
-        self._numbers.update(zip(plain.silent, repeat(_SILENT), strict=False))
-        self._add(plain.told, plain.letters, plain.bounded, plain.sizes)
-        keyed = [(word, word_key(word)) for word in foreign]
-        self._numbers.update((word, _SILENT) for word, key in keyed if not key)
-        # The longest first: each step then works on a head of the array.
-        encoded = sorted(
-            ((_bounded(key[:HEAD]).encode("utf-8", "surrogatepass"), word, key) for word, key in keyed if key),
-            key=lambda item: -len(item[0]),
-        )
-        if encoded:
-            width = len(encoded[0][0])
-            rows = np.frombuffer(b"".join(raw.ljust(width) for raw, _, _ in encoded), np.uint8).reshape(-1, width)
-            told = np.array([letters(key) for _, _, key in encoded])
-            self._add([word for _, word, _ in encoded], told, rows, np.array([len(raw) for raw, _, _ in encoded]))
-
-    def _add(
-        self, told: list[str], counts: NDArray[np.int64], rows: NDArray[np.uint8], sizes: NDArray[np.int64]
-    ) -> None:
-        """Adds n words, the longest first: their letters and n x width bytes, of which `sizes` count."""
-        if not told:
-            return
-        first, self._known = self._known, self._known + len(told)
-        if self._known > len(self._vectors):
-            more = max(len(self._vectors), len(told))
+    def _learn(self, chunks: Chunks, new: NDArray[np.int64]) -> None:
+        """Sums the n-grams of the table's newest words."""
+        first, known = self._table.count - len(new), self._table.count
+        if known > len(self._vectors):
+            more = max(len(self._vectors), len(new))
             self._vectors = np.concatenate((self._vectors, np.zeros((more, len(self._prior)), np.int32)))
             self._letters = np.concatenate((self._letters, np.zeros(more, np.int64)))
-        self._numbers.update(zip(told, range(first, self._known), strict=True))
-        self._letters[first : self._known] = counts
-        state = np.zeros(len(told), np.int64)
-        outputs = np.full(rows.shape, -1, np.int64)
-        for position in range(rows.shape[1]):
-            alive = int(np.searchsorted(-sizes, -position))
-            state = self._moves[self._rows[state[:alive]] + rows[:alive, position]].astype(np.int64)
-            outputs[:alive, position] = self._outputs[state]
-        owner, place = np.nonzero(outputs >= 0)
-        if len(owner):
-            starts = np.flatnonzero(np.diff(owner, prepend=-1))
-            features = self._features[outputs[owner, place]]
-            self._vectors[first + owner[starts]] = np.add.reduceat(features, starts, axis=0, dtype=np.int32)
+        starts, ends = chunks.starts[new], chunks.ends[new]
+        told, keys, sizes = plain_keys(chunks.bytes, starts, ends)
+        foreign = np.flatnonzero(told == FOREIGN).tolist()
+        if foreign:
+            spans = zip(starts[foreign].tolist(), ends[foreign].tolist(), strict=True)
+            found = [word_key(chunks.raw[start:end].decode("utf-8", "surrogatepass")) for start, end in spans]
+            told[foreign] = list(map(letters, found))
+            encoded = [_bounded(key[:HEAD]).encode("utf-8", "surrogatepass") if key else b"" for key in found]
+            sizes[foreign] = list(map(len, encoded))
+            width = int(sizes.max())
+            keys = np.pad(keys, ((0, 0), (0, max(0, width - keys.shape[1]))), constant_values=32)
+            rows = b"".join(key.ljust(keys.shape[1]) for key in encoded)
+            keys[foreign] = np.frombuffer(rows, np.uint8).reshape(len(foreign), -1)
+        self._letters[first:known] = told
+        weigh(keys, sizes, self._automaton, self._features, self._vectors[first:known])
 
 
 def _bounded(key: str) -> str:

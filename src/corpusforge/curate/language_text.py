@@ -72,13 +72,18 @@ def glance(text: str, chars: int) -> str:
     return prose(sample(text, chars))
 
 
-def words(text: str) -> list[str]:
-    """The words as they stand; scripts without spaces are cut into characters or short runs."""
+def spaced(text: str) -> str:
+    """The text with spaces between the characters, or short runs of them, of scripts that are written without."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
         if _UNSPACED.search(text):
             text = " ".join(_RUN.split(" ".join(_CHARACTER.split(text))))
-    return text.split()
+    return text
+
+
+def words(text: str) -> list[str]:
+    """The words as they stand; scripts without spaces are cut into characters or short runs."""
+    return spaced(text).split()
 
 
 def word_key(word: str) -> str:

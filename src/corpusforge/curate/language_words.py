@@ -1,68 +1,110 @@
-"""The language keys of many ASCII words at once, by arrays over their bytes."""
+"""The language keys of ASCII words as they stand among others, and what n-grams of keys weigh."""
 
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corpusforge.curate.chunks import Bytes, Ints
+from corpusforge.curate.compiled import compiled
 from corpusforge.curate.language_text import LONGEST
 
 HEAD = 20
 """Letters of a word that are looked at: nothing is told by the end of a longer one that its head does not tell."""
 
-_LETTERS = np.zeros(256, np.bool_)
-_LETTERS[list(string.ascii_letters.encode())] = True
-_EDGES = np.zeros(256, np.bool_)
-_EDGES[list(string.punctuation.encode())] = True
-_CODE = np.zeros(256, np.bool_)
-_CODE[list(b"\\{}=$_|/@<>`~0123456789")] = True
-_LOWER = np.arange(256, dtype=np.uint8)
-_LOWER[list(string.ascii_uppercase.encode())] += 32
-_DOT, _HYPHEN, _NEWLINE = 46, 45, 10
-_ADDRESS = b"www."
+_LETTER, _EDGE, _CODE = 1, 2, 4
+_KINDS = np.zeros(256, np.uint8)
+_KINDS[list(string.ascii_letters.encode())] |= _LETTER
+_KINDS[list(string.punctuation.encode())] |= _EDGE
+_KINDS[list(b"\\{}=$_|/@<>`~0123456789")] |= _CODE
+_DOT, _HYPHEN, _W, _SPACE, _ASCII, _UPPER_Z = 46, 45, 119, 32, 128, 90
+SILENT, FOREIGN = 0, -1
 
 
-class PlainWords:
-    """What `language_text.word_key` makes of ASCII words without white space.
+def plain_keys(data: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, Bytes, Ints]:
+    """What `language_text.word_key` makes of words that lie in some bytes.
 
-    `silent` are those without a key. Of the n others, those with the longest keys first: `told` the words, `letters`
-    how many their keys have, `bounded` n x width bytes of a space, the key's head and spaces, of which `sizes` count.
+    For n words: how many letters tell the language, `SILENT` where none do and `FOREIGN` for those beyond ASCII; n x
+    HEAD + 2 bytes of a space, the key's head and spaces; how many of these count.
     """
+    return _keys(data, starts, ends, _KINDS)
 
-    def __init__(self, words: Sequence[str]) -> None:
-        raw = np.frombuffer("\n".join(("", *words, "")).encode(), np.uint8)
-        breaks = np.flatnonzero(raw == _NEWLINE)
-        starts, ends = breaks[:-1] + 1, breaks[1:]
-        letter = _LETTERS[raw]
-        code = _CODE[raw]
-        dots = np.flatnonzero(raw == _DOT)
-        code[dots[letter[dots - 1] & letter[dots + 1]]] = True
-        inside = np.flatnonzero(~_EDGES[raw])
-        first = inside[np.searchsorted(inside, starts)]
-        last = inside[np.searchsorted(inside, ends) - 1]
-        sizes = last - first + 1
-        before = np.zeros(len(raw) + 1, np.int64)
-        np.cumsum(letter, out=before[1:])
-        letters = before[ends] - before[starts]
-        codes = np.zeros(len(raw) + 1, np.int64)
-        np.cumsum(code, out=codes[1:])
-        heard = (codes[ends] == codes[starts]) & (raw[starts] != _HYPHEN) & (letters > 0) & (sizes <= LONGEST)
-        for number in np.flatnonzero(heard & (raw[np.minimum(starts + 3, ends)] == _DOT)).tolist():
-            heard[number] = not words[number].startswith(_ADDRESS.decode())
-        self.silent: list[str] = list(compress(words, (~heard).tolist()))
-        chosen = np.flatnonzero(heard)
-        sizes = np.minimum(sizes[chosen], HEAD)
-        order = np.argsort(-sizes, kind="stable")
-        chosen, sizes = chosen[order], sizes[order]
-        self.told: list[str] = [words[number] for number in chosen.tolist()]
-        self.letters: NDArray[np.int64] = letters[chosen]
-        self.sizes: NDArray[np.int64] = sizes + 2
-        width = int(sizes[0]) if len(sizes) else 0
-        places = np.arange(width)
-        at = np.minimum(first[chosen][:, None] + places, len(raw) - 1)
-        self.bounded: NDArray[np.uint8] = np.full((len(chosen), width + 2), 32, np.uint8)
-        self.bounded[:, 1:-1] = np.where(places < sizes[:, None], _LOWER[raw[at]], 32)
+
+@compiled
+def _keys(data: Bytes, starts: Ints, ends: Ints, kinds: Bytes) -> tuple[Ints, Bytes, Ints]:
+    told, sizes = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+    keys = np.full((len(starts), HEAD + 2), _SPACE, np.uint8)
+    for word in range(len(starts)):
+        start, end = starts[word], ends[word]
+        letters, silent = 0, data[start] == _HYPHEN
+        first, last = end, start
+        for place in range(start, end):
+            byte = data[place]
+            if byte >= _ASCII:
+                letters, silent = FOREIGN, False
+                break
+            kind = kinds[byte]
+            letters += kind & _LETTER
+            silent |= (kind & _CODE) != 0
+            if byte == _DOT and start < place < end - 1:
+                silent |= (kinds[data[place - 1]] & kinds[data[place + 1]] & _LETTER) != 0
+            if not kind & _EDGE:
+                first, last = min(first, place), place
+        if letters == FOREIGN:
+            told[word] = FOREIGN
+            continue
+        if end - start > 3 and data[start] == _W and data[start + 1] == _W and data[start + 2] == _W:
+            silent |= data[start + 3] == _DOT
+        if silent or letters == 0 or last + 1 - first > LONGEST:
+            continue
+        told[word] = letters
+        size = min(last + 1 - first, HEAD)
+        sizes[word] = size + 2
+        for offset in range(size):
+            byte = data[first + offset]
+            keys[word, offset + 1] = byte + 32 if kinds[byte] & _LETTER and byte <= _UPPER_Z else byte
+    return told, keys, sizes
+
+
+@compiled
+def weigh(
+    keys: Bytes,
+    sizes: Ints,
+    automaton: tuple[NDArray[np.uint32], Ints, Ints],
+    features: NDArray[np.int16],
+    found: NDArray[np.int32],
+) -> None:
+    """Adds to row k of `found` the features of all n-grams that an automaton finds in the first bytes of row k.
+
+    The automaton is its moves (by a state's row and a byte), the states' rows, and their features or -1.
+    """
+    moves, rows, outputs = automaton
+    columns = found.shape[1]
+    for word in range(len(keys)):
+        state = np.int64(0)
+        for place in range(sizes[word]):
+            state = np.int64(moves[rows[state] + keys[word, place]])
+            feature = outputs[state]
+            if feature >= 0:
+                for column in range(columns):
+                    found[word, column] += features[feature, column]
+
+
+@compiled
+def summed(
+    numbers: NDArray[np.int32], mark: int, vectors: NDArray[np.int32], letters: Ints, texts: int
+) -> tuple[Ints, Ints]:
+    """For each text, which ends with the number `mark`, the sums of its words' vectors and letters."""
+    columns = vectors.shape[1]
+    sums, told = np.zeros((texts, columns), np.int64), np.zeros(texts, np.int64)
+    text = 0
+    for number in numbers:
+        if number == mark:
+            text += 1
+        else:
+            told[text] += letters[number]
+            for column in range(columns):
+                sums[text, column] += vectors[number, column]
+    return sums, told

@@ -1,4 +1,4 @@
-"""Counts of the lines of a batch over its bytes: what the rules on lines need, or a bound on it."""
+"""Counts of the lines and paragraphs of a batch over its bytes, and which lines C4 keeps."""
 
 from __future__ import annotations
 
@@ -9,207 +9,323 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpusforge.curate.c4_lines import C4Lines, count_sentences
-from corpusforge.curate.chunks import Chunks, Hashes, Ints
-from corpusforge.curate.vocabulary import Vocabulary
+from corpusforge.curate.chunks import Bytes, Chunks, Hashes, Ints, eights
+from corpusforge.curate.compiled import Number, compiled
+from corpusforge.curate.vocabulary import SIGNS, Vocabulary
 
 Bits = NDArray[np.bool_]
 
 _MIX = np.uint64(0x94D049BB133111EB)
+_HALF, _BYTE = np.uint64(32), np.uint64(7)
+_TOPS, _ONES, _LAST = np.uint64(0x8080808080808080), np.uint64(0x0101010101010101), np.uint64(56)
+_MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 _SHORT = 30
-_SPACE, _NEWLINE = 32, 10
-_ENDS = np.zeros(256, np.bool_)
-_ENDS[list(b".?!\"'")] = True
-_BREAKS = (b"\x0b", b"\x0c", b"\r", b"\x1c", b"\x1d", b"\x1e")
+_SPACE, _NEWLINE, _DOT = 32, 10, 46
+# What a byte is for C4: the end of a kept line, or a break for `str.splitlines` that is no newline.
+_ENDS, _BREAKS = 1, 2
+_MARKS = np.zeros(256, np.uint8)
+_MARKS[list(b".?!\"'")] = _ENDS
+_MARKS[list(b"\x0b\x0c\r\x1c\x1d\x1e")] = _BREAKS
 _LEAST_WORDS = 3
 _LONG_WORD = 1000
+_CITED, _MARKED = (1 << 32 + list(SIGNS).index(sign) for sign in ("citation", "c4"))
+_COLUMNS = 13
+(
+    _NEWLINES, _SAID, _ENDED, _SHORTS, _COUNT, _REPEATED, _REPEATED_CHARACTERS, _SAID_REPEATED, _KEPT, _SENTENCES,
+    _PARAGRAPHS, _REPEATED_PARAGRAPHS, _PARAGRAPH_CHARACTERS,
+) = range(_COLUMNS)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class C4Counts:
     """For each text the lines that C4 keeps, and whether one says lorem ipsum or has a brace.
 
-    `plain` are the numbers of the kept lines that needed no look at the string, `special` the others as strings, with
-    their texts.
+    `special` are those lines that needed a look at the string, with their texts.
     """
 
     kept: Ints
     lorem: Bits
     curly: Bits
-    plain: Ints
     special: tuple[list[str], Ints]
 
 
 class LineCounts:
     """One value for each text: `newlines` in it; `said` lines that are not blank, of them `ended` by a terminal mark
-    and `short`; `count` all but the empty ones inside the text, as datatrove splits; `repeated` and `repeated_bytes`
-    upper bounds on lines that occurred before and on their characters.
+    and `short`; `count` all but the empty ones inside the text, as datatrove splits, of them `repeated` ones that
+    occurred before, with their `repeated_characters` and with those in lines that are not blank; `paragraphs`,
+    repeated ones, their characters.
+
+    Lines and paragraphs are told apart by 64-bit hashes of their bytes.
     """
 
-    def __init__(self, chunks: Chunks, cited: Ints, marked: Ints) -> None:
-        """`cited` are the numbers of chunks with a citation's bracket, `marked` of those with a sign C4 looks for."""
-        self._chunks, self._cited, self._marked = chunks, cited, marked
-        self._texts = texts = len(chunks.at) - 1
-        raw = chunks.bytes
-        breaks = np.flatnonzero(raw[: chunks.at[-1]] == _NEWLINE)
-        self._starts, self._stops = starts, stops = breaks[:-1] + 1, breaks[1:]
-        self._owner = owner = np.searchsorted(chunks.at, starts, side="right") - 1
-        first = np.searchsorted(chunks.starts, breaks)
-        self._first, self._next, self._words = first[:-1], first[1:], np.diff(first)
-        self.newlines = np.maximum(np.bincount(owner, minlength=texts) - 1, 0)
-        filled, said = stops > starts, self._words > 0
-        self.said = self._per_text(said)
-        whole = chunks.at[1:] - chunks.at[:-1] - 1
-        border = (whole > 0).astype(np.int64)
-        outer = border * (raw[chunks.at[:-1]] == 10) + border * (raw[chunks.at[1:] - 2] == 10) + (1 - border)
-        self.count = self._per_text(filled) + outer
-        self.ended = self._per_text(said & self._terminal(said))
-        self.short = self._per_text(said & self._short())
-        again = self._again(np.flatnonzero(filled))
-        self.repeated = self._per_text(again) + (outer == 2)
-        self.repeated_bytes = np.bincount(owner[again], (stops - starts)[again], texts)
+    newlines: Ints
+    said: Ints
+    ended: Ints
+    short: Ints
+    count: Ints
+    repeated: Ints
+    repeated_characters: Ints
+    said_repeated_characters: Ints
+    paragraphs: Ints
+    repeated_paragraphs: Ints
+    repeated_paragraph_characters: Ints
 
-    def _per_text(self, lines: Bits) -> Ints:
-        return np.bincount(self._owner[lines], minlength=self._texts)
-
-    def _terminal(self, said: Bits) -> Bits:
-        marks, ascii_marks = _terminal_marks()
-        last = self._chunks.bytes[self._stops - 1]
-        found: Bits = ascii_marks[last]
-        if not self._chunks.ascii:
-            raw = self._chunks.raw
-            for line in np.flatnonzero(said & (last >= 0x80)).tolist():
-                start, stop = int(self._starts[line]), int(self._stops[line])
-                found[line] = raw[max(start, stop - 4) : stop].decode("utf-8", "ignore")[-1:] in marks
-        return found
-
-    def _short(self) -> Bits:
-        sizes = self._stops - self._starts
-        if not self._chunks.ascii:
-            # Of each character all bytes but the first begin with the bits 10.
-            raw = np.frombuffer(self._chunks.raw, np.uint8)[: self._chunks.at[-1]]
-            inner = np.flatnonzero((raw & 0xC0) == 0x80)
-            sizes = sizes - np.bincount(self._line_of(inner), minlength=len(sizes))
-        short: Bits = sizes <= _SHORT
-        return short
-
-    def _again(self, filled: Ints) -> Bits:
-        """Which lines have the words of an earlier line of their text; blank lines are alike."""
-        place = np.arange(len(self._chunks.marks)) - np.repeat(self._first, self._words)
-        marks = self._chunks.marks * (place.astype(np.uint64) * np.uint64(2) + np.uint64(1))
-        marks ^= marks >> np.uint64(31)
-        sums = np.zeros(len(marks) + 1, np.uint64)
-        np.cumsum(marks, out=sums[1:])
-        lines: Hashes = (sums[self._next] - sums[self._first])[filled]
-        lines = (lines + (self._owner[filled].astype(np.uint64) + np.uint64(1)) * _MIX) * _MIX
-        order = np.argsort(lines, kind="stable")
-        ordered = lines[order]
-        again = np.zeros(len(self._owner), np.bool_)
-        again[filled[order[1:][ordered[1:] == ordered[:-1]]]] = True
-        return again
-
-    def _line_of(self, places: Ints) -> Ints:
-        return np.searchsorted(self._starts, places, side="right") - 1
+    def __init__(self, chunks: Chunks, vocabulary: Vocabulary, numbers: NDArray[np.int32], tokens: Hashes) -> None:
+        """`numbers` are those of the chunks, `tokens` the rows of all tokens of the batch."""
+        self._chunks = chunks
+        found, self._special = _counted(
+            (chunks.raw_bytes, chunks.bytes, eights(chunks.raw_bytes), chunks.raw.isascii()),
+            (chunks.at, np.flatnonzero(chunks.bytes[: chunks.at[-1]] == _NEWLINE)),
+            (chunks.starts, chunks.ends, chunks.bounds, numbers, vocabulary.chunks),
+            tokens,
+            (_MARKS, _terminal_marks(), _MASKS),
+        )
+        self.newlines, self.said, self.ended, self.short = found[[_NEWLINES, _SAID, _ENDED, _SHORTS]]
+        self.count, self.repeated, self.repeated_characters = found[[_COUNT, _REPEATED, _REPEATED_CHARACTERS]]
+        self.said_repeated_characters = found[_SAID_REPEATED]
+        self._kept, self._sentences = found[[_KEPT, _SENTENCES]]
+        self.paragraphs, self.repeated_paragraphs = found[[_PARAGRAPHS, _REPEATED_PARAGRAPHS]]
+        self.repeated_paragraph_characters = found[_PARAGRAPH_CHARACTERS]
 
     @cached_property
     def c4(self) -> C4Counts:
-        """What C4 makes of the lines: by arrays, and by strings for the few lines where more than marks count."""
-        well = self._ends_well()
-        special = self._special(well)
-        plain = well & ~special
-        lines = np.flatnonzero(special)
-        spans = zip(self._starts[lines].tolist(), self._stops[lines].tolist(), strict=True)
-        raw = self._chunks.raw
-        seen = [C4Lines(raw[start:stop].decode("utf-8", "surrogatepass")) for start, stop in spans]
-        owner = self._owner[lines]
-        owners = np.repeat(owner, np.fromiter((len(line.kept) for line in seen), np.int64, len(seen)))
-        lorem = np.fromiter((line.lorem for line in seen), np.bool_, len(seen))
-        curly = np.fromiter((line.curly for line in seen), np.bool_, len(seen))
-        return C4Counts(
-            kept=self._per_text(plain) + np.bincount(owners, minlength=self._texts),
-            lorem=np.bincount(owner[lorem], minlength=self._texts) > 0,
-            curly=np.bincount(owner[curly], minlength=self._texts) > 0,
-            plain=np.flatnonzero(plain),
-            special=([kept for line in seen for kept in line.kept], owners),
-        )
+        """What C4 makes of the lines: by bytes, and by strings for the few lines where more than marks count."""
+        starts, stops, owner = self._special.tolist() if self._special.size else ([], [], [])
+        raw, texts = self._chunks.raw, len(self._kept)
+        seen = [C4Lines(raw[a:b].decode("utf-8", "surrogatepass")) for a, b in zip(starts, stops, strict=True)]
+        owners = np.repeat(self._special[2], np.fromiter((len(line.kept) for line in seen), np.int64, len(seen)))
+        lorem, curly = np.zeros(texts, np.bool_), np.zeros(texts, np.bool_)
+        for line, text in zip(seen, owner, strict=True):
+            lorem[text] |= line.lorem
+            curly[text] |= line.curly
+        kept = self._kept + np.bincount(owners, minlength=texts)
+        return C4Counts(kept, lorem, curly, ([line for each in seen for line in each.kept], owners))
 
-    def _ends_well(self) -> Bits:
-        chunks = self._chunks
-        if not len(chunks.ends):
-            return np.zeros(len(self._owner), np.bool_)
-        raw, last = chunks.bytes, chunks.ends[np.maximum(self._next - 1, 0)]
-        dots = (raw[last - 1] == 46) & (raw[np.maximum(last - 2, 0)] == 46) & (raw[np.maximum(last - 3, 0)] == 46)
-        found: Bits = (self._words >= _LEAST_WORDS) & _ENDS[raw[last - 1]] & ~dots
-        return found
-
-    def _special(self, well: Bits) -> Bits:
-        """Lines that C4 might keep or not for other reasons than their last mark and their number of words."""
-        chunks = self._chunks
-        # Without its citation, or cut at another break, a line may end in another way than it seems to.
-        otherwise = [chunks.starts[self._cited], chunks.foreign_breaks]
-        for sign in _BREAKS:
-            if sign in chunks.data:
-                at = np.flatnonzero(chunks.bytes[: chunks.at[-1]] == sign[0])
-                otherwise.append(at[chunks.bytes[at + 1] != _NEWLINE])
-        long = np.flatnonzero(chunks.ends - chunks.starts > _LONG_WORD)
-        found = np.zeros(len(self._owner), np.bool_)
-        found[self._line_of(chunks.starts[np.concatenate((self._marked, long))])] = True
-        found &= well
-        found[self._line_of(np.concatenate(otherwise))] = True
-        return found
-
-    def sentences(self, vocabulary: Vocabulary, kinds: NDArray[np.uint8], behind: Ints, rows: Ints) -> Ints:
-        """Sentences in the lines that C4 keeps of some texts, as spaCy's rules count them.
-
-        `kinds` are `Vocabulary.sentence` of the batch's tokens, `behind` the tokens before each chunk.
-        """
-        wanted = np.zeros(self._texts, np.bool_)
+    def sentences(self, vocabulary: Vocabulary, rows: Ints) -> Ints:
+        """Sentences in the lines that C4 keeps of some texts, as spaCy's rules count them."""
+        wanted = np.zeros(len(self._kept), np.bool_)
         wanted[rows] = True
-        lines = self.c4.plain[wanted[self._owner[self.c4.plain]]]
-        wide = self._wide(lines)
-        counts = self._begun(lines, kinds, behind)
-        raw = self._chunks.raw
-        spans = zip(self._starts[lines[wide]].tolist(), self._stops[lines[wide]].tolist(), strict=True)
-        texts = [raw[start:stop].decode("utf-8", "surrogatepass").strip() for start, stop in spans]
-        counts[wide] = count_sentences(texts, vocabulary)
-        found = np.bincount(self._owner[lines], counts, self._texts)
-        special, owner = self.c4.special
+        lines, owner = self.c4.special
         chosen = np.flatnonzero(wanted[owner])
-        others = count_sentences([special[number] for number in chosen.tolist()], vocabulary)
-        found = found + np.bincount(owner[chosen], others, self._texts)
-        return found[rows].astype(np.int64)
+        others = count_sentences([lines[number] for number in chosen.tolist()], vocabulary) if len(chosen) else []
+        found: Ints = self._sentences + np.bincount(owner[chosen], others, len(self._kept)).astype(np.int64)
+        return found[rows]
 
-    def _wide(self, lines: Ints) -> Bits:
-        """Which lines have white space other than one space between words, a token for spaCy."""
-        chunks = self._chunks
-        if not len(lines):
-            return np.zeros(0, np.bool_)
-        odd = (chunks.starts[1:] - chunks.ends[:-1] != 1) | (chunks.bytes[chunks.ends[:-1]] != _SPACE)
-        before = np.concatenate(([0], np.cumsum(odd)))
-        found: Bits = before[self._next[lines] - 1] > before[self._first[lines]]
-        return found
 
-    def _begun(self, lines: Ints, kinds: NDArray[np.uint8], behind: Ints) -> Ints:
-        """Sentences in each of the lines, if all words are one space apart."""
-        places = np.arange(len(kinds))
-        last = np.maximum.accumulate(np.where(kinds != 1, places, -1))
-        before = np.concatenate(([-1], last))[:-1]
-        # A token begins a sentence if the last one before it that was no mere punctuation ended one.
-        begins = (kinds == 2) & (before >= 0) & (kinds[before] == 0)
-        begun = np.concatenate(([0], np.cumsum(begins)))
-        starts, stops = behind[self._first[lines]], behind[self._next[lines]]
-        counts: Ints = begun[stops] - begun[starts] + 1
-        words = np.flatnonzero(kinds == 2)
-        if len(words):
-            # The first word of a line has nothing before it; what ended the line before does not count.
-            firsts = words[np.minimum(np.searchsorted(words, starts), len(words) - 1)]
-            counts -= begins[firsts] & (firsts >= starts) & (firsts < stops) & (before[firsts] < starts)
-        return counts
+@compiled
+def _twice(many: Number) -> Number:
+    """The least power of 2, but 64, that leaves half of a table empty."""
+    size = 64
+    while size < 2 * many:
+        size *= 2
+    return size
+
+
+@compiled
+def _counted(
+    texts: tuple[Bytes, Bytes, Hashes, bool],
+    lines: tuple[Ints, Ints],
+    words: tuple[Ints, Ints, Ints, NDArray[np.int32], Ints],
+    tokens: Hashes,
+    tables: tuple[Bytes, Ints, Hashes],
+) -> tuple[Ints, Ints]:
+    raw, data, eight, plain = texts
+    at, breaks = lines
+    starts, ends, bounds = words[:3]
+    marks, terminal, masks = tables
+    found = np.zeros((_COLUMNS, len(at) - 1), np.int64)
+    special = np.empty((3, len(breaks)), np.int64)
+    specials = 0
+    line = chunk = token = np.int64(0)
+    table = np.zeros(_twice(len(breaks)), np.uint64)
+    for text in range(len(at) - 1):
+        first, stop_chunk = line, bounds[text + 1]
+        while breaks[line + 1] + 1 < at[text + 1]:
+            line += 1
+        line += 1
+        reach = _twice(line - first)
+        table[:reach] = 0
+        found[_NEWLINES, text] = line - first - 1
+        filled = np.int64(0)
+        for number in range(first, line):
+            start, stop = breaks[number] + 1, breaks[number + 1]
+            if start == stop:
+                continue
+            filled += 1
+            begin = chunk
+            chunk, token, signs, sentences = _read(
+                raw, data, (start, stop), words, chunk, stop_chunk, tokens, token, marks
+            )
+            characters = stop - start
+            if not plain:
+                characters -= _inner(eight, start, stop, masks)
+            if chunk > begin:
+                found[_SAID, text] += 1
+                found[_SHORTS, text] += characters <= _SHORT
+                found[_ENDED, text] += _is_terminal(raw, start, stop, terminal)
+            if _seen(table[:reach], _hash(eight, start, stop, masks)):
+                found[_REPEATED, text] += 1
+                found[_REPEATED_CHARACTERS, text] += characters
+                found[_SAID_REPEATED, text] += characters * (chunk > begin)
+            if chunk - begin >= _LEAST_WORDS:
+                well = _ends_well(data, ends[chunk - 1], marks)
+                if signs & _CITED or (well and signs & _MARKED):
+                    special[0, specials], special[1, specials], special[2, specials] = start, stop, text
+                    specials += 1
+                elif well:
+                    found[_KEPT, text] += 1
+                    found[_SENTENCES, text] += sentences
+        start, stop = at[text], at[text + 1] - 1
+        borders = 1 if start == stop else np.int64(data[start] == _NEWLINE) + np.int64(data[stop - 1] == _NEWLINE)
+        found[_COUNT, text] = filled + borders
+        found[_REPEATED, text] += borders == 2
+        if filled < line - first and stop_chunk > bounds[text]:
+            table[:reach] = 0
+            span = starts[bounds[text]], ends[stop_chunk - 1]
+            _count_paragraphs((eight, masks, plain), breaks[first : line + 1], span, table[:reach], found[:, text])
+    return found, special[:, :specials].copy()
+
+
+@compiled
+def _read(
+    raw: Bytes,
+    data: Bytes,
+    line: tuple[Number, Number],
+    words: tuple[Ints, Ints, Ints, NDArray[np.int32], Ints],
+    chunk: Number,
+    stop_chunk: Number,
+    tokens: Hashes,
+    token: Number,
+    marks: Bytes,
+) -> tuple[Number, Number, Number, Number]:
+    """Reads a line from a chunk and a token on: the next chunk and token, the signs in it, and its sentences.
+
+    What Python takes for the end of a line counts as a citation: as with that, the line's end may be another one.
+    """
+    start, stop = line
+    starts, ends, _, numbers, facts = words
+    begin, before = chunk, start
+    sentences, ended = 1, False
+    signs = np.int64(0)
+    while chunk < stop_chunk and starts[chunk] < stop:
+        here = starts[chunk]
+        if here != before + 1 or data[before] != _SPACE:
+            if _has_break(raw, data, before, here, marks):
+                signs |= _CITED
+            # White space other than one space is a token of its own for spaCy, and begins a sentence as a word would.
+            if chunk > begin:
+                sentences += ended
+                ended = False
+        before = ends[chunk]
+        row = numbers[chunk]
+        signs |= facts[row, 3]
+        if before - here > _LONG_WORD:
+            signs |= _MARKED
+        many = facts[row, 2] >> 32
+        for place in range(token, token + many):
+            kind = tokens[place, 1] >> _HALF
+            if kind == 0:
+                ended = True
+            elif kind == 2:
+                sentences += ended
+                ended = False
+        token += many
+        chunk += 1
+    if _has_break(raw, data, before, stop, marks):
+        signs |= _CITED
+    return chunk, token, signs, sentences
+
+
+@compiled
+def _count_paragraphs(
+    raw: tuple[Hashes, Hashes, bool], breaks: Ints, span: tuple[Number, Number], table: Hashes, found: Ints
+) -> None:
+    """Counts the paragraphs between two places of a text: runs of lines that are not empty."""
+    eight, masks, plain = raw
+    start, stop = span
+    opened = closed = -1
+    for number in range(len(breaks)):
+        begin, end = (breaks[number] + 1, breaks[number + 1]) if number + 1 < len(breaks) else (stop, stop)
+        if begin == end and opened >= 0:
+            found[_PARAGRAPHS] += 1
+            if _seen(table, _hash(eight, opened, closed, masks)):
+                found[_REPEATED_PARAGRAPHS] += 1
+                inner = 0 if plain else _inner(eight, opened, closed, masks)
+                found[_PARAGRAPH_CHARACTERS] += closed - opened - inner
+            opened = -1
+        elif begin < end and end > start and begin < stop:
+            opened = max(begin, start) if opened < 0 else opened
+            closed = min(end, stop)
+
+
+@compiled
+def _ends_well(data: Bytes, end: Number, marks: Bytes) -> bool:
+    """Whether a line ends as those that C4 keeps; three dots do not count."""
+    dots = data[end - 1] == _DOT and data[end - 2] == _DOT and data[end - 3] == _DOT
+    return bool(marks[data[end - 1]] == _ENDS and not dots)
+
+
+@compiled
+def _has_break(raw: Bytes, data: Bytes, start: Number, stop: Number, marks: Bytes) -> bool:
+    """Whether white space holds what Python takes for the end of a line and C4's blocks with it."""
+    for place in range(start, stop):
+        if marks[data[place]] == _BREAKS and data[place + 1] != _NEWLINE:
+            return True
+        if raw[place] == 0xC2 and raw[place + 1] == 0x85:
+            return True
+        if raw[place] == 0xE2 and raw[place + 1] == 0x80 and 0xA8 <= raw[place + 2] <= 0xA9:
+            return True
+    return False
+
+
+@compiled
+def _inner(eight: Hashes, start: Number, stop: Number, masks: Hashes) -> Number:
+    """How many bytes are not the first of a character: they begin with the bits 10."""
+    count: Number = 0
+    for place in range(start, stop, 8):
+        found = eight[place] & masks[min(stop - place, 8)]
+        tops = found & ~(found << np.uint64(1)) & _TOPS
+        count += np.int64(((tops >> _BYTE) * _ONES) >> _LAST)
+    return count
+
+
+@compiled
+def _hash(eight: Hashes, start: Number, stop: Number, masks: Hashes) -> Number:
+    mark = np.uint64(stop - start) * _MIX
+    for place in range(start, stop, 8):
+        mark = (mark ^ (eight[place] & masks[min(stop - place, 8)])) * _MIX
+        mark ^= mark >> _HALF
+    return max(mark * _MIX, np.uint64(1))
+
+
+@compiled
+def _seen(table: Hashes, mark: Number) -> bool:
+    """Whether a table of a power of 2 places holds a mark already; it does then."""
+    last = len(table) - 1
+    place: Number = np.int64(mark >> np.uint64(40)) & last
+    while table[place] != 0:
+        if table[place] == mark:
+            return True
+        place = (place + 1) & last
+    table[place] = mark
+    return False
+
+
+@compiled
+def _is_terminal(raw: Bytes, start: Number, stop: Number, terminal: Ints) -> bool:
+    first = stop - 1
+    while first > start and raw[first] & 0xC0 == 0x80:
+        first -= 1
+    code = np.int64(0)
+    for place in range(first, stop):
+        code = (code << 8) + raw[place]
+    found = np.searchsorted(terminal, code)
+    return bool(found < len(terminal) and terminal[found] == code)
 
 
 @lru_cache(maxsize=1)
-def _terminal_marks() -> tuple[frozenset[str], Bits]:
+def _terminal_marks() -> Ints:
+    """The terminal marks in ascending order, each as the number that its UTF-8 bytes make."""
     from datatrove.utils.text import TERMINAL_PUNCTUATION
 
-    table = np.zeros(256, np.bool_)
-    table[[ord(mark) for mark in TERMINAL_PUNCTUATION if mark.isascii()]] = True
-    return frozenset(TERMINAL_PUNCTUATION), table
+    return np.array(sorted(int.from_bytes(mark.encode(), "big") for mark in TERMINAL_PUNCTUATION), np.int64)

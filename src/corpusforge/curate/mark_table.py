@@ -5,73 +5,79 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from corpusforge.curate.compiled import Number, compiled
+
 Hashes = NDArray[np.uint64]
 Numbers = NDArray[np.int32]
 
-_FIRST_SIZE = 16
-_FULL = 0.3
+_FIRST_SIZE = 1 << 10
+_FULL = 0.4
+_ONE, _HALF = np.uint64(1), np.uint64(32)
 
 
 class MarkTable:
-    """Open addressing with linear probing: arrays of marks and of their numbers, at most 0.3 full.
+    """Open addressing with linear probing, at most 0.4 full: `places` are rows of a mark and its number.
 
     Marks must be spread evenly over 64 bits; 0 stands for an empty place and counts as 1.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self._reserve(_FIRST_SIZE)
+        self.places: Hashes = np.zeros((_FIRST_SIZE, 2), np.uint64)
 
-    def _reserve(self, bits: int) -> None:
-        self._bits = np.uint64(64 - bits)
-        self._last = (1 << bits) - 1
-        self._marks = np.zeros(1 << bits, np.uint64)
-        self._numbers = np.zeros(1 << bits, np.int32)
+    def number(self, marks: Hashes) -> tuple[Numbers, NDArray[np.int64]]:
+        """The number of each mark, those not in the table numbered on from `count`, and where each of these first
+        stands among the marks.
+        """
+        size = len(self.places)
+        while self.count + len(marks) > _FULL * size:
+            size *= 2
+        if size > len(self.places):
+            grown = np.zeros((size, 2), np.uint64)
+            _move(self.places, grown)
+            self.places = grown
+        numbers, new = _numbered(self.places, marks, self.count)
+        self.count += len(new)
+        return numbers, new
 
-    def find(self, marks: Hashes) -> Numbers:
-        """The number of each mark, -1 where it is not in the table."""
-        marks = np.maximum(marks, np.uint64(1))
-        places = (marks >> self._bits).view(np.int64)
-        numbers = self._numbers[places]
-        left = np.flatnonzero(self._marks[places] != marks)
-        return self._probed(numbers, left, places[left], marks[left]) if len(left) else numbers
 
-    def _probed(self, numbers: Numbers, left: NDArray[np.int64], places: NDArray[np.int64], marks: Hashes) -> Numbers:
-        found = self._marks[places]
-        while len(left):
-            empty = found == 0
-            numbers[left[empty]] = -1
-            on = ~empty
-            left, places, marks = left[on], (places[on] + 1) & self._last, marks[on]
-            found = self._marks[places]
-            same = found == marks
-            numbers[left[same]] = self._numbers[places[same]]
-            other = ~same
-            left, places, marks, found = left[other], places[other], marks[other], found[other]
-        return numbers
+@compiled
+def _place(places: Hashes, mark: Number) -> Number:
+    """Where a mark stands, or the empty place where it would."""
+    last = np.int64(len(places) - 1)
+    place = np.int64(mark ^ (mark >> _HALF)) & last
+    while places[place, 0] != mark and places[place, 0] != 0:
+        place = (place + 1) & last
+    return place
 
-    def add(self, marks: Hashes) -> Numbers:
-        """Number new, distinct marks on from `count`, in their order."""
-        numbers = np.arange(self.count, self.count + len(marks), dtype=np.int32)
-        self.count += len(marks)
-        bits = 64 - int(self._bits)
-        if self.count > _FULL * (1 << bits):
-            old, known = self._marks, self._numbers
-            while self.count > _FULL * (1 << bits):
-                bits += 2
-            self._reserve(bits)
-            filled = np.flatnonzero(old)
-            self._fill(old[filled], known[filled])
-        self._fill(np.maximum(marks, np.uint64(1)), numbers)
-        return numbers
 
-    def _fill(self, marks: Hashes, numbers: Numbers) -> None:
-        places = (marks >> self._bits).view(np.int64)
-        while len(marks):
-            free = np.flatnonzero(self._marks[places] == 0)
-            # Of several that want one place the last written has it; the others go on.
-            self._marks[places[free]] = marks[free]
-            won = self._marks[places] == marks
-            self._numbers[places[won]] = numbers[won]
-            lost = ~won
-            marks, numbers, places = marks[lost], numbers[lost], (places[lost] + 1) & self._last
+@compiled
+def probe(places: Hashes, mark: Number) -> Number:
+    """The number of a mark in a table's places, -1 where it is not there."""
+    mark = max(mark, _ONE)
+    place = _place(places, mark)
+    return np.int64(places[place, 1]) if places[place, 0] == mark else np.int64(-1)
+
+
+@compiled
+def _numbered(places: Hashes, marks: Hashes, count: int) -> tuple[Numbers, NDArray[np.int64]]:
+    numbers, new = np.empty(len(marks), np.int32), np.empty(len(marks), np.int64)
+    found = 0
+    for k in range(len(marks)):
+        mark = max(marks[k], _ONE)
+        place = _place(places, mark)
+        if places[place, 0] == 0:
+            places[place, 0], places[place, 1] = mark, np.uint64(count + found)
+            new[found] = k
+            found += 1
+        numbers[k] = np.int32(places[place, 1])
+    return numbers, new[:found].copy()
+
+
+@compiled
+def _move(places: Hashes, grown: Hashes) -> None:
+    for k in range(len(places)):
+        mark = places[k, 0]
+        if mark != 0:
+            place = _place(grown, mark)
+            grown[place, 0], grown[place, 1] = mark, places[k, 1]

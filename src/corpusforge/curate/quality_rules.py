@@ -16,7 +16,7 @@ import numpy as np
 
 from corpusforge.curate.measured import Floats, Measured, Rows
 from corpusforge.curate.quality_thresholds import NEAR
-from corpusforge.curate.repeats import repeats
+from corpusforge.curate.repeats import REPEATED, TOP
 
 Figure = Callable[[Measured, Rows], Floats]
 Judged = tuple[str, float, float]
@@ -60,30 +60,23 @@ def _signs_for_each_line(measured: Measured, rows: Rows, *, sign: str) -> Floats
 
 
 def _duplicate_lines(measured: Measured, rows: Rows) -> Floats:
-    return np.array([lines.duplicates for lines in measured.lines(rows)], np.float64)
-
-
-def _duplicate_lines_bound(measured: Measured, rows: Rows) -> Floats:
     counts = measured.line_counts
     share: Floats = counts.repeated[rows] / counts.count[rows]
     return share
 
 
 def _duplicate_line_characters(measured: Measured, rows: Rows) -> Floats:
-    return np.array([lines.duplicate_characters for lines in measured.lines(rows)], np.float64)
+    return measured.line_counts.repeated_characters[rows] / measured.lengths[rows]
 
 
-def _duplicate_line_characters_bound(measured: Measured, rows: Rows) -> Floats:
-    return measured.line_counts.repeated_bytes[rows] / measured.lengths[rows]
+def _duplicate_paragraphs(measured: Measured, rows: Rows) -> Floats:
+    counts = measured.line_counts
+    share: Floats = counts.repeated_paragraphs[rows] / np.maximum(counts.paragraphs[rows], 1)
+    return share
 
 
-def _duplicate_paragraphs(measured: Measured, rows: Rows, *, of: int) -> Floats:
-    return np.array([shares[of] for shares in measured.paragraphs(rows)], np.float64)
-
-
-def _duplicate_paragraphs_bound(measured: Measured, rows: Rows) -> Floats:
-    """A paragraph that occurred before has lines that did."""
-    return np.where(measured.line_counts.repeated[rows] > 0, 1.0, 0.0)
+def _duplicate_paragraph_characters(measured: Measured, rows: Rows) -> Floats:
+    return measured.line_counts.repeated_paragraph_characters[rows] / measured.lengths[rows]
 
 
 def _terminal_lines(measured: Measured, rows: Rows) -> Floats:
@@ -97,13 +90,9 @@ def _short_lines(measured: Measured, rows: Rows) -> Floats:
 
 
 def _repeated_line_characters(measured: Measured, rows: Rows) -> Floats:
-    repeated = np.array([lines.said_duplicate_characters for lines in measured.lines(rows)], np.float64)
-    return repeated / np.maximum(measured.each(rows, lambda text: len(text) - text.count("\n")), 1)
-
-
-def _repeated_line_characters_bound(measured: Measured, rows: Rows) -> Floats:
-    said = np.maximum(measured.lengths[rows] - measured.line_counts.newlines[rows], 1)
-    return measured.line_counts.repeated_bytes[rows] / said
+    counts = measured.line_counts
+    said = np.array([len(measured.texts[row]) for row in rows.tolist()]) - counts.newlines[rows]
+    return counts.said_repeated_characters[rows] / np.maximum(said, 1)
 
 
 def _newlines(measured: Measured, rows: Rows) -> Floats:
@@ -112,21 +101,12 @@ def _newlines(measured: Measured, rows: Rows) -> Floats:
 
 
 def _top(n: int) -> Rule:
-    def value(measured: Measured, rows: Rows) -> Floats:
-        return repeats(measured).top(rows, n)
-
-    return Rule(value, "max", f"share of characters in the most frequent {n}-gram")
+    return Rule(lambda m, rows: m.repeats.top[n][rows], "max", f"share of characters in the most frequent {n}-gram")
 
 
 def _repeated(n: int) -> Rule:
-    def value(measured: Measured, rows: Rows) -> Floats:
-        found = repeats(measured)
-        return np.array([found.repeated(row, n) for row in rows.tolist()], np.float64)
-
-    def bound(measured: Measured, rows: Rows) -> Floats:
-        return repeats(measured).repeated_bounds(rows, n)
-
-    return Rule(value, "max", f"share of characters in {n}-grams that occurred before", bound)
+    meaning = f"share of characters in {n}-grams that occurred before"
+    return Rule(lambda m, rows: m.repeats.repeated[n][rows], "max", meaning)
 
 
 _ELLIPSES = ("...", "…")
@@ -154,18 +134,12 @@ RULES: Mapping[str, Rule] = {
     "max_ellipsis_lines": _ELLIPSIS_LINES,
     "min_alphabetic": Rule(lambda m, rows: m.alphabetic[rows], "min", "share of words with a letter"),
     "min_stop_words": Rule(lambda m, rows: m.stop_words[rows].astype(float), "min", "different English stop words"),
-    "max_duplicate_paragraphs": Rule(
-        partial(_duplicate_paragraphs, of=0), "max", "share of repeated paragraphs", _duplicate_paragraphs_bound
-    ),
-    "max_duplicate_paragraph_chars": Rule(
-        partial(_duplicate_paragraphs, of=1), "max", "the same, of characters", _duplicate_paragraphs_bound
-    ),
-    "max_duplicate_lines": Rule(_duplicate_lines, "max", "share of repeated lines", _duplicate_lines_bound),
-    "max_duplicate_line_chars": Rule(
-        _duplicate_line_characters, "max", "the same, of characters", _duplicate_line_characters_bound
-    ),
-    **{f"max_top_{n}_gram": _top(n) for n in (2, 3, 4)},
-    **{f"max_repeated_{n}_grams": _repeated(n) for n in (5, 6, 7, 8, 9, 10)},
+    "max_duplicate_paragraphs": Rule(_duplicate_paragraphs, "max", "share of repeated paragraphs"),
+    "max_duplicate_paragraph_chars": Rule(_duplicate_paragraph_characters, "max", "the same, of characters"),
+    "max_duplicate_lines": Rule(_duplicate_lines, "max", "share of repeated lines"),
+    "max_duplicate_line_chars": Rule(_duplicate_line_characters, "max", "the same, of characters"),
+    **{f"max_top_{n}_gram": _top(n) for n in TOP},
+    **{f"max_repeated_{n}_grams": _repeated(n) for n in REPEATED},
     "max_lorem_ipsum": Rule(
         lambda m, rows: m.line_counts.c4.lorem[rows].astype(float), "max", "1 where a sentence says lorem ipsum"
     ),
@@ -180,9 +154,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "min_ending_lines": Rule(_terminal_lines, "min", "share of lines that end with a terminal mark"),
     "max_short_lines": Rule(_short_lines, "max", "share of lines of 30 characters or fewer"),
-    "max_repeated_line_chars": Rule(
-        _repeated_line_characters, "max", "share of characters in repeated lines", _repeated_line_characters_bound
-    ),
+    "max_repeated_line_chars": Rule(_repeated_line_characters, "max", "share of characters in repeated lines"),
     "max_newlines": Rule(_newlines, "max", "newlines for each word"),
 }
 

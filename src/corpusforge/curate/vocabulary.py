@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corpusforge.curate.chunk_tokens import ALPHABETIC, END, NO_PUNCTUATION, WORDY, ChunkTokens, Spelling, token_factors
 from corpusforge.curate.chunks import Chunks, Hashes, Ints
+from corpusforge.curate.compiled import compiled
 from corpusforge.curate.english_words import LONGEST, EnglishWords
 from corpusforge.curate.mark_table import MarkTable
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+# Expressions for the lower-case form of a chunk with a newline before it and one after it.
 SIGNS = {
-    "citation": ("[",),
-    # What C4 drops lines or pages for, by a word of it: braces, scripts, filler text, policies.
-    "c4": ("{", "javascript", "lorem", "terms", "policy", "cookies"),
-    "hash": ("#",),
-    "ellipsis": ("...", "…"),
-    "bullet": ("\n-", "\n•"),
+    # What C4 takes out of a line.
+    "citation": r"\[(?:\d*\]|edit\]|citation(?=\n))",
+    # What it drops lines or pages for, by a word of it: braces, scripts, filler text, policies.
+    "c4": r"\{|javascript|lorem(?=\n)|terms(?=\n)|(?<=\n)policy|(?<=\n)cookies",
+    "hash": "#",
+    "ellipsis": r"\.\.\.|…",
+    "bullet": "\n[-•]",
 }
-"""Strings in the lower-case form of a chunk with a newline before it."""
 MOST_CHUNKS = 1_200_000
 """A vocabulary with more is full: about 150 MB. What is measured does not depend on it."""
 
 _AS_DIGITS = bytes.maketrans(bytes((0, 1, 2)), b"012")
+_HALF = np.uint64(32)
 _LONGEST_STOP = max(map(len, STOP_WORDS))
 
 
 class Vocabulary:
-    """Every chunk (run of characters without white space) and every token seen so far, with arrays by their numbers.
+    """Every chunk (run of characters without white space) and every token seen so far, in rows by their numbers.
 
-    Chunks: `counts` (tokens, plus words * 2^32), `sizes` (characters of words, plus tokens with a letter * 2^32),
-    `stops` (bits of `STOP_WORDS`), `signs` (bits of `SIGNS`: what the chunk holds that rules look for), `first` and
-    `many` (their tokens). Tokens: `length` in characters, `mark` (a 64-bit polynomial of the characters, so that that
-    of a run of tokens follows from theirs and `factors`), `sentence` (0 ends one, 1 is punctuation that neither ends
-    nor begins one, 2 begins one after an end). `factors` by length puts a token behind another.
+    Rows of `chunks`: tokens + words * 2^32; characters of words + tokens with a letter * 2^32; the first of its rows
+    of `tokens` + how many * 2^32; bits of `STOP_WORDS` + bits of `SIGNS` (what it holds that rules look for) * 2^32.
+    Rows of `tokens`: a 64-bit polynomial of the characters, so that that of a run of tokens follows from theirs and
+    `factors`; characters + kind in a sentence * 2^32 (0 ends one, 1 is punctuation that neither ends nor begins one, 2
+    begins one after an end). `factors` by length puts a token behind another.
 
     A word is a token that is not punctuation alone, in datatrove's sense of punctuation.
     """
@@ -49,67 +53,49 @@ class Vocabulary:
         from spacy.pipeline import Sentencizer
 
         self._splitter = ChunkTokens(words, frozenset(PUNCTUATION_SET), frozenset(Sentencizer.default_punct_chars))
-        self._chunks = MarkTable()
-        self._columns: dict[str, tuple[NDArray[Any], int]] = {}
-        for name, kind in _KINDS.items():
-            self._columns[name] = (np.zeros(1 << 14, kind), 0)
-            setattr(self, name, self._columns[name][0])
+        self._table = MarkTable()
+        self.chunks: Ints = np.zeros((1 << 14, 4), np.int64)
+        self.tokens: Hashes = np.zeros((1 << 14, 2), np.uint64)
+        self._chunks_used = self._tokens_used = 0
         self.factors = token_factors(LONGEST)
-
-    counts: Ints
-    sizes: Ints
-    stops: NDArray[np.uint8]
-    signs: NDArray[np.uint8]
-    first: NDArray[np.int32]
-    many: NDArray[np.int32]
-    length: NDArray[np.int32]
-    mark: Hashes
-    sentence: NDArray[np.uint8]
 
     @property
     def size(self) -> int:
         """How many chunks are known."""
-        return self._chunks.count
+        return self._table.count
 
     @property
     def full(self) -> bool:
         """Whether it is time for a new one."""
-        return self._chunks.count > MOST_CHUNKS
+        return self._table.count > MOST_CHUNKS
 
     def number(self, chunks: Chunks) -> NDArray[np.int32]:
         """The number of each chunk."""
-        numbers = self._chunks.find(chunks.marks)
-        missing = np.flatnonzero(numbers < 0)
-        if len(missing):
-            new, first, which = np.unique(chunks.marks[missing], return_index=True, return_inverse=True)
-            numbers[missing] = self._chunks.add(new)[which]
-            self._learn(Spelling(chunks.joined(missing[first])))
+        numbers, new = self._table.number(chunks.marks)
+        if len(new):
+            self._learn(Spelling(chunks.joined(new)))
         return numbers
 
-    def tokens_of(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The places of the tokens of some chunks in the columns of tokens, in order."""
-        many = self.many[numbers]
-        ends = np.cumsum(many, dtype=np.int32)
-        total = int(ends[-1]) if len(ends) else 0
-        at = np.repeat(self.first[numbers] - (ends - many), many)
-        at += np.arange(total, dtype=np.int32)
-        return at
+    def token_rows(self, numbers: NDArray[np.int32], size: int) -> Hashes:
+        """The rows of `tokens` of some chunks, one after the other; `size` is how many they are."""
+        rows: Hashes = _token_rows(self.chunks, self.tokens, numbers, size)
+        return rows
 
     def sentence_kinds(self, lines: Sequence[str]) -> list[bytes]:
-        """The `sentence` digits of the tokens of each line."""
+        """The kinds of the tokens of each line, as digits."""
         chunks = Chunks(lines)
         numbers = self.number(chunks)
-        digits = self.sentence[self.tokens_of(numbers)].tobytes().translate(_AS_DIGITS)
         behind = np.zeros(len(numbers) + 1, np.int64)
-        np.cumsum(self.many[numbers], out=behind[1:])
+        np.cumsum(self.chunks[numbers, 2] >> 32, out=behind[1:])
+        kinds = (self.token_rows(numbers, int(behind[-1]))[:, 1] >> _HALF).astype(np.uint8)
+        digits = kinds.tobytes().translate(_AS_DIGITS)
         return [digits[start:end] for start, end in pairwise(behind[chunks.bounds].tolist())]
 
     def _learn(self, spelling: Spelling) -> None:
         flags = self._splitter.flags(spelling)
         begins = self._splitter.begins(spelling, flags)
-        chunks = spelling.starts
         tokens = np.flatnonzero(begins)
-        first = np.searchsorted(tokens, chunks)
+        first = np.searchsorted(tokens, spelling.starts)
         many = np.diff(first, append=len(tokens))
         ends = np.append(tokens[1:], 0)
         ends[first[1:] - 1], ends[-1:] = spelling.ends[:-1], spelling.ends[-1:]
@@ -122,40 +108,44 @@ class Vocabulary:
         word = ((met & WORDY) != 0).astype(np.int64)
         marks = spelling.marks(tokens, ends)
         ending = (length == 1) & ((met & END) != 0)
-        self._extend("first", first + self._columns["length"][1])
-        self._extend("many", many)
-        self._extend("counts", many + (np.add.reduceat(word, first) << 32))
-        self._extend("sizes", np.add.reduceat(length * word + (lettered << 32), first))
-        self._extend("signs", _signs(spelling))
         stops = np.where(length <= _LONGEST_STOP, _stop_bits(marks), np.uint8(0))
-        self._extend("stops", np.bitwise_or.reduceat(stops, first))
-        self._extend("length", length)
-        self._extend("mark", marks)
-        self._extend("sentence", np.where(ending, 0, np.where(met & NO_PUNCTUATION, 2, 1)))
-
-    def _extend(self, name: str, values: NDArray[Any]) -> None:
-        column, used = self._columns[name]
-        needed = used + len(values)
-        if needed > len(column):
-            grown = np.zeros(max(needed, 2 * len(column)), column.dtype)
-            grown[:used] = column[:used]
-            column = grown
-            setattr(self, name, column)
-        column[used:needed] = values
-        self._columns[name] = (column, needed)
+        known, self._tokens_used = self._tokens_used, self._tokens_used + len(tokens)
+        self.tokens = _grown(self.tokens, self._tokens_used)
+        kinds = np.where(ending, 0, np.where(met & NO_PUNCTUATION, 2, 1))
+        rows = self.tokens[known : self._tokens_used]
+        rows[:, 0] = marks
+        rows[:, 1] = (length + (kinds << 32)).view(np.uint64)
+        start, self._chunks_used = self._chunks_used, self._chunks_used + len(first)
+        self.chunks = _grown(self.chunks, self._chunks_used)
+        facts = self.chunks[start : self._chunks_used]
+        facts[:, 0] = many + (np.add.reduceat(word, first) << 32)
+        facts[:, 1] = np.add.reduceat(length * word + (lettered << 32), first)
+        facts[:, 2] = first + known + (many << 32)
+        facts[:, 3] = np.bitwise_or.reduceat(stops, first).astype(np.int64) + (_signs(spelling).astype(np.int64) << 32)
 
 
-_KINDS: dict[str, Any] = {
-    "counts": np.int64,
-    "sizes": np.int64,
-    "stops": np.uint8,
-    "signs": np.uint8,
-    "first": np.int32,
-    "many": np.int32,
-    "length": np.int32,
-    "mark": np.uint64,
-    "sentence": np.uint8,
-}
+Rows = TypeVar("Rows", Ints, Hashes)
+
+
+def _grown(rows: Rows, needed: int) -> Rows:
+    if needed <= len(rows):
+        return rows
+    grown = np.zeros((max(needed, 2 * len(rows)), rows.shape[1]), rows.dtype)
+    grown[: len(rows)] = rows
+    return grown
+
+
+@compiled
+def _token_rows(facts: Ints, tokens: Hashes, numbers: NDArray[np.int32], size: int) -> Hashes:
+    rows = np.empty((size, 2), np.uint64)
+    place = 0
+    for number in numbers:
+        at = facts[number, 2]
+        first = at & 0xFFFFFFFF
+        for row in range(first, first + (at >> 32)):
+            rows[place, 0], rows[place, 1] = tokens[row, 0], tokens[row, 1]
+            place += 1
+    return rows
 
 
 def _stop_bits(marks: Hashes) -> NDArray[np.uint8]:
@@ -176,14 +166,13 @@ def _signs(spelling: Spelling) -> NDArray[np.uint8]:
     found = np.zeros(len(spelling.ends), np.uint8)
     # This letter alone is two in lower case.
     joined = spelling.joined.replace("İ", "i").lower()
-    for bit, strings in enumerate(SIGNS.values()):
-        places = [place for string in strings for place in _places(joined, string)]
+    for bit, expression in enumerate(_expressions()):
+        # From the newline before a chunk on, places belong to it.
+        places = [match.start() for match in expression.finditer(joined)]
         found[np.searchsorted(spelling.ends, np.array(places, np.int64), side="right")] |= 1 << bit
     return found
 
 
-def _places(text: str, string: str) -> Iterator[int]:
-    place = text.find(string)
-    while place >= 0:
-        yield place
-        place = text.find(string, place + 1)
+@lru_cache(maxsize=1)
+def _expressions() -> tuple[re.Pattern[str], ...]:
+    return tuple(map(re.compile, SIGNS.values()))
