@@ -32,6 +32,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.templates: dict[str, jinja2.Template] = {}
         self.environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
         loader = type("Loader", (yaml.SafeLoader,), {})
         loader.add_constructor("!function", lambda made, node: made.construct_scalar(node))  # type: ignore[attr-defined]
@@ -46,7 +47,9 @@ class Reader:
         return rows
 
     def prompt(self, task: dict[str, Any], row: dict[str, Any]) -> str:
-        return self.environment.from_string(task["doc_to_text"]).render(**row)
+        if task["task"] not in self.templates:
+            self.templates[task["task"]] = self.environment.from_string(task["doc_to_text"])
+        return self.templates[task["task"]].render(**row)
 
     def scores(self, name: str, model: Knowing | Guessing) -> Iterator[dict[str, float]]:
         task = self.tasks[name]

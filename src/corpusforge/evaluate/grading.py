@@ -54,22 +54,22 @@ def cut(reply: str, stops: Sequence[str]) -> str:
 
 
 def read_letter(reply: str, options: Sequence[str]) -> str | None:
-    """The option that a reply names by its letter alone, or by letter and text; None where it names none."""
+    """The option that a reply's first line names by letter, by letter and text, or by text, if any."""
     line = _first_line(reply)
-    found = _LETTER.fullmatch(line)
-    if found is None:
-        return None
-    place = LETTERS.index(found[1].upper())
-    rest = line[found.end(1) :].strip(_MARKS + ":,")
-    # "A router does" begins with a letter too: what follows it must be the option's own text.
-    if place >= len(options) or (rest and plain(rest) != plain(options[place])):
-        return None
-    return options[place]
+    if (found := _LETTER.fullmatch(line)) is not None:
+        place = LETTERS.index(found[1].upper())
+        rest = line[found.end(1) :].strip(_MARKS + ":,")
+        # "A router does" begins with a letter too: what follows one must be the option's own text.
+        if place < len(options) and (not rest or plain(rest) == plain(options[place])):
+            return options[place]
+    return read_label(line, options)
 
 
 def read_label(reply: str, labels: Sequence[str]) -> str | None:
-    """The label that a reply's first line is, up to case and punctuation; None where it is none of them."""
+    """The label that a reply's first line is, up to case and punctuation; None where it is none or two of them."""
     line = _first_line(reply)
+    if not line:
+        return None
     if line in labels:
         return line
     found = [label for label in labels if plain(label) == plain(line)]

@@ -1,0 +1,251 @@
+"""If `evaluate` misreads, loses or flatters answers, the wrong model is shipped."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from corpusforge.cli import app
+from corpusforge.errors import CorpusforgeError, GateFailed, Problems, StepFailed, UsageError
+from corpusforge.evaluate.answering import read_benchmark, sit
+from corpusforge.evaluate.write import write_eval
+from corpusforge.evaluation import read_model
+from corpusforge.manifest import FORMAT, write_manifest
+
+from .benchmark_records import ROLES, Truth, make_records, shards
+from .chat_server import ChatServer
+from .knowing import OPTION, Guessing, Knowing
+from .scripted_model import Scripted, broken, fair_judge, first_judge
+
+ITEMS = 60
+
+
+@pytest.fixture(scope="module")
+def truth() -> Truth:
+    return make_records(ITEMS)[1]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    folder = tmp_path / "builds" / "demo" / "abc123"
+    write_eval(shards(tmp_path, make_records(ITEMS)[0]), folder, "demo", ROLES)
+    write_manifest(folder, {"format": FORMAT, "name": "demo", "build": "abc123"})
+    return folder
+
+
+def half_right(truth: Truth) -> Knowing:
+    """Knows every second answer."""
+    wrong = {
+        question: answer if n // 4 % 2 else "no idea" for n, (question, answer) in enumerate(truth.answers.items())
+    }
+    knowing = Knowing(wrong)
+    plain = knowing.said
+
+    def said(prompt: str) -> str:
+        try:
+            return plain(prompt)
+        except StopIteration:
+            return "X"
+
+    knowing.said = said  # type: ignore[method-assign]
+    return knowing
+
+
+def means(build: Path, model: Scripted, *, rotations: bool = False, tasks: tuple[str, ...] = ()) -> dict[str, Any]:
+    asked, _ = read_benchmark(build, tasks, None)
+    sitting = sit(asked, model, rotations)
+    return {
+        task: {metric: sum(a.scores[metric] for a in answers) / len(answers) for metric in answers[0].scores}
+        | {"troubles": sitting.troubles(task)}
+        for task, answers in sitting.answers.items()
+    }
+
+
+def test_a_perfect_model_gets_everything(build: Path, truth: Truth):
+    model = Scripted(Knowing(truth.answers).said)
+    for rotations in (False, True):
+        found = means(build, model, rotations=rotations)
+        assert set(found) == {"demo_mcq_letter", "demo_qa_open", "demo_task_cmds", "demo_task_intents"}
+        for task, told in found.items():
+            assert told.pop("troubles") == {}
+            assert told == {metric: 0.0 if metric == "near" else 1.0 for metric in told}, task
+
+
+def test_a_model_that_always_says_a_is_found_out_by_rotations(build: Path):
+    """No item has its right option first: in one order it gets nothing, over all orders its chance, never consistent."""
+    model = Scripted(lambda prompt: "A")
+    assert means(build, model, tasks=("letter",))["demo_mcq_letter"]["acc"] == 0.0
+    told = means(build, model, tasks=("letter",), rotations=True)["demo_mcq_letter"]
+    baselines = json.loads((build / "eval" / "baselines.json").read_text())["demo_mcq_letter"]["random"]
+    assert told["acc"] == pytest.approx(baselines["acc"], abs=1e-6)
+    assert told["graded"] == pytest.approx(baselines["graded"], abs=1e-6)
+    assert told["consistent"] == 0.0
+
+
+def test_a_model_that_mutters_gets_nothing_and_is_counted(build: Path):
+    found = means(build, Scripted(lambda prompt: "Well, that depends on many things."))
+    assert found["demo_mcq_letter"]["troubles"] == {"unparsable": ITEMS}
+    assert found["demo_task_intents"] == {"acc": 0.0, "troubles": {"unparsable": ITEMS}}
+    assert found["demo_qa_open"]["troubles"] == {}
+    dead = means(build, broken)  # type: ignore[arg-type]
+    assert all(told["troubles"] == {"timeout": ITEMS} for told in dead.values())
+    assert all(value == 0.0 for told in dead.values() for metric, value in told.items() if metric != "troubles")
+
+
+def test_a_smaller_limit_asks_a_part_of_a_larger_one(build: Path):
+    def ids(limit: int) -> set[str]:
+        asked, _ = read_benchmark(build, ("letter",), limit)
+        return {row["id"] for task in asked for row in task.rows}
+
+    assert len(ids(10)) == 10
+    assert ids(10) < ids(25) < ids(1000)
+
+
+def test_a_changed_benchmark_is_not_asked(build: Path):
+    with pytest.raises(UsageError, match="no task 'lettre'"):
+        read_benchmark(build, ("lettre",), None)
+    path = build / "eval" / "mcq.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"gold":1', b'"gold":2', 1))
+    with pytest.raises(StepFailed, match=r"mcq\.jsonl is not what the seal says"):
+        read_benchmark(build, (), None)
+    (build / "eval" / "SEAL.json").unlink()
+    with pytest.raises(UsageError, match="has no benchmark"):
+        read_benchmark(build, (), None)
+
+
+@pytest.fixture
+def server(truth: Truth) -> Iterator[ChatServer]:
+    right, guesser = Knowing(truth.answers), Guessing(sorted(truth.answers.values()))
+    models = {"tuned": right.said, "base": half_right(truth).said, "guesser": guesser.said, "judge": fair_judge}
+    with ChatServer({**models, "orderly": first_judge, "flat": lambda prompt: "Good.\ncorrect"}) as running:
+        yield running
+
+
+def evaluate(*words: str) -> Any:
+    done = CliRunner().invoke(app, ["evaluate", *words], catch_exceptions=True)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def test_two_models_and_a_judge_end_to_end(build: Path, server: ChatServer, tmp_path: Path):
+    words = [str(build), "--model", server.model("tuned"), "--against", server.model("base")]
+    done = evaluate(*words, "--judge", server.model("judge"), "--json", "--quiet")
+    report = json.loads(done.stdout)
+    assert (report["recipe"], report["build"], len(report["seal"])) == ("demo", "abc123", 64)
+    tasks = {task["task"]: task for task in report["tasks"]}
+    letter, qa = tasks["demo_mcq_letter"], tasks["demo_qa_open"]
+    assert letter["models"]["A"]["metrics"]["acc"]["value"] == 1.0
+    assert letter["models"]["A"]["metrics"]["acc"]["low"] > 0.9
+    assert letter["difference"]["acc"]["low"] > 0
+    assert letter["difference"]["acc"]["only_second"] == 0
+    assert letter["difference"]["acc"]["mcnemar_p"] < 0.001
+    assert letter["baselines"]["random"]["acc"] < 0.3
+    assert qa["models"]["A"]["metrics"]["correct"]["value"] == 1.0
+    assert 0.4 < qa["models"]["B"]["metrics"]["correct"]["value"] < 0.6
+    assert report["pairs"][0]["outcomes"]["first"] == ITEMS // 2
+    assert report["pairs"][0]["flip_rate"] == 0.0
+    assert report["judge"]["calibration"]["state"] == "not calibrated"
+    assert {one["task"] for one in report["not_run"]} == {"demo_mcq_cloze", "demo_text_domain", "demo_text_public"}
+    assert all(body["temperature"] == 0.0 for _, _, body in server.asked)
+    place = Path(report["report"]).parent
+    assert place.parent == build.parent / "evaluations"
+    assert {path.name for path in place.iterdir()} == {
+        "report.json", "report.md", "answers-a.jsonl", "answers-b.jsonl", "calibration.csv",
+    }  # fmt: skip
+    assert "http" not in (place / "report.json").read_text(), "where a model lies is nobody's business"
+    text = (place / "report.md").read_text()
+    assert "not calibrated" in text
+    assert "demo_mcq_cloze was not run" in text
+    # Again: everything comes from the cache, and the same bytes are written.
+    before, calls = {path.name: path.read_bytes() for path in place.iterdir()}, len(server.asked)
+    evaluate(*words, "--judge", server.model("judge"), "--quiet")
+    assert len(server.asked) == calls
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+
+
+def test_the_console_shows_figures_beside_what_a_guesser_gets(build: Path, server: ChatServer):
+    done = evaluate(str(build), "--model", server.model("guesser"), "--rotations", "--out", str(build.parent / "x"))
+    lines = done.stdout.splitlines()
+    assert "guesser" in lines[0]
+    assert any(line.startswith("demo_mcq_letter") and " consistent " in line for line in lines)
+    assert any("was not run" in line for line in lines)
+    assert (build.parent / "x" / "report.json").is_file()
+    assert not (build.parent / "x" / "calibration.csv").exists()
+
+
+def test_a_judge_that_people_disagree_with_ends_the_command_with_1(build: Path, server: ChatServer, tmp_path: Path):
+    words = [str(build), "--model", server.model("base"), "--task", "demo_qa_open", "--quiet"]
+    report = json.loads(evaluate(*words, "--judge", server.model("judge"), "--json").stdout)
+    sheet = Path(report["report"]).with_name("calibration.csv")
+    with sheet.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) >= 50
+    for row in rows:
+        row["human"] = "correct" if row["answer"] == row["reference"] else "wrong"
+    filled = tmp_path / "filled.csv"
+    with filled.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    words += ["--labels", str(filled)]
+    good = json.loads(evaluate(*words, "--judge", server.model("judge"), "--json").stdout)
+    assert good["judge"]["calibration"]["state"] == "passed"
+    out = tmp_path / "poor"
+    with pytest.raises(GateFailed, match="agrees with people too little"):
+        evaluate(*words, "--judge", server.model("flat"), "--out", str(out))
+    assert json.loads((out / "report.json").read_text())["judge"]["calibration"]["state"] == "failed"
+    with pytest.raises(UsageError, match="--labels"):
+        evaluate(*words)
+
+
+def test_a_judge_that_follows_the_order_and_one_that_judges_itself_are_told(build: Path, server: ChatServer):
+    words = [
+        str(build),
+        "--model",
+        server.model("tuned"),
+        "--against",
+        server.model("orderly"),
+        "--task",
+        "demo_qa_open",
+    ]
+    done = evaluate(*words, "--judge", server.model("orderly"), "--quiet")
+    report = json.loads(next(build.parent.glob("evaluations/*/report.json")).read_text())
+    assert report["pairs"][0]["flip_rate"] == 1.0
+    assert report["judge"]["judges_itself"] == ["B"]
+    assert "models prefer their own words" in done.stdout
+    assert report["judge"]["troubles"] == {"unparsable": 2 * ITEMS}
+
+
+def test_a_model_is_a_yaml_file_or_pairs(tmp_path: Path):
+    path = tmp_path / "model.yaml"
+    path.write_text("kind: endpoint\nmodel: m\naddress: http://127.0.0.1:1/v1\noptions: {seed: 3}\n")
+    from_file = read_model(str(path), "--model")
+    assert from_file == read_model("kind=endpoint,model=m,address=http://127.0.0.1:1/v1,options.seed=3", "--model")
+    assert read_model("kind=endpoint,model=7,address=http://h/v1,max_in_flight=4", "--model").model == "7"
+    bad: list[tuple[str, type[CorpusforgeError], str]] = [
+        ("kind=endpoint", Problems, "needs a model"),
+        ("kind=extractive", UsageError, "has no model to evaluate"),
+        ("gpt", UsageError, "is no setting"),
+        ("kind=endpont,model=m", Problems, "endpoint"),
+        ("kind=endpoint,model=m,address=http://h/v1,modell=x", Problems, "modell"),
+        (str(tmp_path / "none.yaml"), Problems, "cannot be read"),
+    ]
+    for text, kind, what in bad:
+        with pytest.raises(kind, match=what):
+            read_model(text, "--model")
+
+
+def test_a_guesser_over_rotations_stays_a_guesser(build: Path):
+    """Four tries at an item are one score, not four chances."""
+    dice = random.Random(5)
+    model = Scripted(lambda prompt: dice.choice([letter for letter, _ in OPTION.findall(prompt)]))
+    told = means(build, model, tasks=("letter",), rotations=True)["demo_mcq_letter"]
+    assert 0.15 < told["acc"] < 0.4
