@@ -6,7 +6,8 @@ import fcntl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -145,6 +146,18 @@ def _alone(root: Path) -> Iterator[None]:
             what = "another build of this recipe is running."
             raise StepFailed(what, where=str(root), hint="Wait for it, or stop it.") from None
         yield
+
+
+def curated(recipe: Recipe, builds: Path, reporter: Reporter, run: Run) -> tuple[Plan, list[Shard]]:
+    """Run the steps ahead of the generators alone; the plan of all, and the shards that the generators read."""
+    plan = make_plan(recipe, builds)
+    made = {use.name for use in (*recipe.generate, *recipe.proofs)}
+    steps = tuple(takewhile(lambda step: step.name not in made and step.name != "tokens", plan.steps))
+    with _alone(plan.root):
+        sweep(plan.root)
+        walk = run_steps(replace(plan, steps=steps), run, reporter)
+    last = walk.states[steps[-1].name if steps else "ingest"]
+    return plan, [slot.shard for slot in last.slots if slot.shard is not None]
 
 
 def run_steps(plan: Plan, settings: Run, reporter: Reporter) -> Walk:

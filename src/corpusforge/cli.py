@@ -65,9 +65,9 @@ def check(recipe: RecipeArgument, as_json: JsonOption = False) -> None:
 @app.command()
 def plan(recipe: RecipeArgument, builds: BuildsOption = None, as_json: JsonOption = False) -> None:
     """Say for each step whether it is reused or run, why, how many records, and how long."""
-    from corpusforge import commands
+    from corpusforge import plan_commands
 
-    commands.plan(recipe, builds, as_json)
+    plan_commands.plan(recipe, builds, as_json)
 
 
 @app.command()
@@ -83,6 +83,21 @@ def build(
     from corpusforge import commands
 
     commands.build(recipe, builds, workers, executor, as_json, quiet)
+
+
+@app.command()
+def generate(
+    recipe: RecipeArgument,
+    preview: Annotated[int, typer.Option("--preview", min=1, max=1000, help="Records to show, chosen by a hash.")] = 5,
+    task: Annotated[str | None, typer.Option("--task", help="Only this task, such as qa.")] = None,
+    builds: BuildsOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show what the generators make of a few records: passage, prompts, rows, and what the checks say of them."""
+    from corpusforge import plan_commands
+
+    plan_commands.generate(recipe, preview, task, builds, as_json, quiet)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Any
 
 from corpusforge import console
 from corpusforge.errors import GateFailed, NeedsApproval, UsageError
+from corpusforge.folders import builds_folder, cards_folder
 
 
 def init(folder: Path) -> None:
@@ -44,53 +45,6 @@ def check(recipe: Path, as_json: bool) -> None:
     console.data("  " + " > ".join(steps))
 
 
-def plan(recipe: Path, builds: Path | None, as_json: bool) -> None:
-    """Print what a build would do."""
-    from corpusforge.build import make_recipe_plan
-    from corpusforge.explain import explain
-    from corpusforge.recipe import read_recipe
-
-    made, walk = make_recipe_plan(read_recipe(recipe), _builds(builds, recipe))
-    rows = explain(made, walk)
-    if as_json:
-        console.data_json({"recipe": made.recipe.name, "steps": rows})
-        return
-    keys = ("step", "state", "shards", "run", "maybe", "records")
-    console.table(
-        (*keys, "est.", "why"),
-        [
-            (*(r[key] for key in keys), None if r["seconds"] is None else console.duration(r["seconds"]), r["why"])
-            for r in rows
-        ],
-        right=(2, 3, 4, 5, 6),
-    )
-    known = [r["seconds"] for r in rows if r["seconds"] is not None]
-    if known:
-        console.say(f"about {console.duration(sum(known))} of processor time for what is certain to run")
-
-
-def _builds(builds: Path | None, recipe: Path | None = None) -> Path:
-    """Where builds lie: as asked, else `builds/` of the recipe's workspace or of the one around the current folder."""
-    from corpusforge.recipe import find_workspace, nearest_workspace
-    from corpusforge.yaml_file import shown_path
-
-    if builds is not None:
-        return builds
-    workspace = nearest_workspace(Path()) if recipe is None else find_workspace(recipe)
-    return Path(shown_path((workspace or Path()).resolve() / "builds"))
-
-
-def _cards(cards: Path | None, build: Path) -> Path:
-    """Where approved cards lie: as asked, else `data_cards/` of the build's workspace or of the one around us."""
-    from corpusforge.recipe import nearest_workspace
-    from corpusforge.yaml_file import shown_path
-
-    if cards is not None:
-        return cards
-    workspace = nearest_workspace(build) or nearest_workspace(Path()) or Path().resolve()
-    return Path(shown_path(workspace / "data_cards"))
-
-
 def build(
     recipe: Path, builds: Path | None, workers: int | None, executor: str | None, as_json: bool, quiet: bool
 ) -> None:
@@ -105,7 +59,7 @@ def build(
         raise UsageError(f"no executor named {executor!r}.", hint="Known: local, slurm, ray.")
     chosen = {"executor": executor or written.executor, "workers": workers or written.workers, "slurm": written.slurm}
     settings = Run.model_validate(chosen)
-    built = run_build(found, _builds(builds, recipe), Progress(quiet or as_json), settings)
+    built = run_build(found, builds_folder(builds, recipe), Progress(quiet or as_json), settings)
     headline = _headline(built.folder, built.manifest)
     headline["seconds"] = round(built.seconds, 2)
     headline["reused"] = built.reused
@@ -174,7 +128,7 @@ def find_build(name: str, builds: Path | None) -> Path:
     """
     from corpusforge.yaml_file import did_you_mean
 
-    room = _builds(builds)
+    room = builds_folder(builds)
     for path in (Path(name), room / name):
         if (path / "manifest.json").is_file():
             return path
@@ -266,7 +220,7 @@ def card(name: str, builds: Path | None, cards: Path | None, as_json: bool) -> N
     from corpusforge.card.write import write_card
 
     folder = find_build(name, builds)
-    room = _cards(cards, folder)
+    room = cards_folder(cards, folder)
     write_card(folder, room)
     state = str(approval_state(folder, room))
     if as_json:
@@ -305,7 +259,7 @@ def approve(
         console.say(f"{folder / 'card.html'} is what you sign. Its questions, answered with y or n:")
     answers = {q.key: yes or (signable and console.ask(f"{q.text} {q.why}".strip())) for q in asked}
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    path = sign(folder, _cards(cards, folder), reviewer=who, date=date, answers=answers, waivers=waivers)
+    path = sign(folder, cards_folder(cards, folder), reviewer=who, date=date, answers=answers, waivers=waivers)
     console.data(f"approved: {path}")
 
 
@@ -346,7 +300,7 @@ def list_(what: str, builds: Path | None, as_json: bool) -> None:
     """List what there is, or the settings of one stage or reader."""
     from corpusforge.listing import table
 
-    columns, rows = table(what, _builds(builds))
+    columns, rows = table(what, builds_folder(builds))
     if as_json:
         console.data_json({what: [dict(zip(columns, row, strict=True)) for row in rows]})
     else:

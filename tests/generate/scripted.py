@@ -85,6 +85,8 @@ def plugged(monkeypatch: Any, engine: Scripted) -> Scripted:
         return engine
 
     monkeypatch.setattr("corpusforge.generate.engines.session.make_engine", made)
+    # Power cuts are tested elsewhere; here every answer would wait for the disk.
+    monkeypatch.setattr("corpusforge.generate.engines.cache.ResponseCache.sync", lambda self: None)
     return engine
 
 

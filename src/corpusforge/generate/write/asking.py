@@ -102,11 +102,12 @@ class Scribe:
     async def write(self, orders: Sequence[Order]) -> Written:
         """All orders at once, then all checks at once: what one chunk's calls share is read while it is hot."""
         done = await asyncio.gather(*(self._order(order) for order in orders))
-        rows = [(order, row) for order, places in zip(orders, done, strict=True) for row in _rows(places)]
-        verdicts = await asyncio.gather(*(self._verdict(order, row) for order, row in rows))
-        for (_, row), verdict in zip(rows, verdicts, strict=True):
-            row.meta["verdict"] = verdict
-            self.written.rows.append(row)
+        rows = [(order, place) for order, places in zip(orders, done, strict=True) for place in places if place.row]
+        verdicts = await asyncio.gather(*(self._verdict(order, place) for order, place in rows))
+        for (_, place), verdict in zip(rows, verdicts, strict=True):
+            if place.row is not None:
+                place.row.meta["verdict"] = verdict
+                self.written.rows.append(place.row)
         for places in done:
             self.written.asked += len(places)
             self.written.missing.update(place.reason for place in places if place.row is None)
@@ -161,12 +162,13 @@ class Scribe:
             known.add(_key(row))
             if repaired:
                 row.meta["repaired"] = repaired
-            places[at] = _Place(row, _fault(row))
+            places[at] = _Place(row, fault(row))
         self.written.counts["surplus"] += sum(1 for _ in rows)
 
-    async def _verdict(self, order: Order, row: Record) -> str:
+    async def _verdict(self, order: Order, place: _Place) -> str:
         """The model's own check of one row, in one token; "" where it is not asked."""
-        if not self.settings.check or not order.check or _fault(row):
+        row = place.row
+        if not self.settings.check or not order.check or row is None or place.reason:
             return ""
         json = self.settings.engine.output == "json"
         words = "true or false" if json else "yes or no"
@@ -222,15 +224,11 @@ def _joined(rows: Sequence[Mapping[str, Value]], together: int) -> Iterator[Mapp
         yield joined
 
 
-def _rows(places: Sequence[_Place]) -> Iterator[Record]:
-    return (place.row for place in places if place.row is not None)
-
-
 def _key(row: Record) -> str:
     return normalised(str(row.meta.get("question") or row.meta.get("answer") or row.text))
 
 
-def _fault(row: Record) -> str:
+def fault(row: Record) -> str:
     """Why a row does not pass what can be checked without a model; "" if it does."""
     if row.meta.get(REJECTED):
         return str(row.meta[REJECTED])

@@ -18,15 +18,14 @@ from corpusforge.generate.qa_pair import Ask, Pair
 from corpusforge.generate.questions import asked, repeats
 from corpusforge.generate.rows import make_row, row_id
 from corpusforge.generate.sentences import normalised
-from corpusforge.generate.verify.checks import problems
-from corpusforge.generate.write.asking import REJECTED, Order
+from corpusforge.generate.write.asking import Order, Written, fault
 from corpusforge.generate.write.chunk import Chunk
 from corpusforge.generate.write.output import Field, Value
 from corpusforge.generate.write.prompt import Prompt
 from corpusforge.generate.write.settings import WriterSettings
 from corpusforge.generate.write.writer import Passage, Writer, lineage
 from corpusforge.record import Kind, Record
-from corpusforge.stage import Decision, Item, StageContext, StageSettings, Survey
+from corpusforge.stage import Decision, StageContext, StageSettings, Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +53,7 @@ class WrittenMCQ(Writer):
     def __init__(self) -> None:
         self._left_out: Mapping[str, str] = {}
         self._pools: dict[bool, Pool] = {}
-        self._items: dict[str, tuple[Record, int]] = {}
+        self._items: dict[str, tuple[Record, Pair, int]] = {}
         self._per_record: dict[str, int] = {}
 
     @classmethod
@@ -83,17 +82,10 @@ class WrittenMCQ(Writer):
         """Per shard, questions that stand elsewhere too and the values that far options are drawn from."""
         return decide_pools(surveys)
 
-    def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
-        """The items, and each question that gave none as a Dropped."""
+    def written(self, records: Iterable[Record], ctx: StageContext) -> Iterator[tuple[Passage, Written]]:
+        """Each question with what came of it."""
         self._left_out, self._pools = repeats(ctx), read_pool(ctx.mine)
-        yield from super().apply(records, ctx)
-
-    def refused(self, record: Record, ctx: StageContext) -> str | None:
-        """Questions that are not accepted, whose answers are no options, or that are asked elsewhere too."""
-        if record.kind != "qa":
-            return "not-selected"
-        pair = _pair(record, ctx.settings)
-        return pair if isinstance(pair, str) else self._left_out.get(record.id)
+        yield from super().written(records, ctx)
 
     def passages(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Passage]:
         """The chunk that each question was written from, with the place where its right option will stand."""
@@ -101,22 +93,21 @@ class WrittenMCQ(Writer):
         for record in records:
             parent = record.parents[0]
             made = self._per_record.get(parent, 0)
-            reason = self.refused(record, ctx)
-            if reason is not None:
-                yield Passage(record, reason=reason)
+            pair = _pair(record, ctx.settings)
+            reason = pair if isinstance(pair, str) else self._left_out.get(record.id)
+            if isinstance(pair, str) or reason is not None:
+                yield Passage(record, reason=reason or "")
                 continue
             self._per_record[parent] = made + 1
             # The letter goes round within a document from a hashed start: even over the set, and one document's
             # letters do not depend on another's.
             chunk = _chunk(record)
-            self._items[record.id] = (record, (pick(places, parent, "gold") + made) % places)
+            self._items[record.id] = (record, pair, (pick(places, parent, "gold") + made) % places)
             yield Passage(record, chunk)
 
     def orders(self, chunk: Chunk, prompts: Mapping[str, Prompt], settings: Any) -> Sequence[Order]:
         """One item of one question."""
-        row, at = self._items.pop(chunk.record.id)
-        pair = _pair(row, settings)
-        assert isinstance(pair, Pair)
+        row, pair, at = self._items.pop(chunk.record.id)
         prompt = prompts["mcq-near"]
 
         def make(values: Mapping[str, Value], place: int) -> Record | str:
@@ -165,7 +156,7 @@ def _pair(row: Record, settings: Any) -> Pair | str:
     meta = row.meta
     if row.kind != "qa" or not meta.get("answerable", True):
         return "not-selected"
-    if meta.get(REJECTED) or meta.get("verdict", "") not in ("", "yes") or any(True for _ in problems(row)):
+    if meta.get("verdict", "") not in ("", "yes") or fault(row):
         return "not-accepted"
     span = (meta["evidence"][0]["start"], meta["evidence"][0]["end"])
     ask = Ask("gold", row.id, (("question", meta["question"]),))

@@ -13,8 +13,10 @@ from typing import Any, Self
 import orjson
 
 from corpusforge.generate.write.asking import Written
+from corpusforge.stage import StageContext
 
 FOLDER = ".pulse"
+SPEED = "speed.jsonl"
 EVERY = 0.5
 _STALE = 120.0
 
@@ -22,14 +24,15 @@ _STALE = 120.0
 class Pulse:
     """Writes `<responses>/../.pulse/<task>-<process>.json` about twice a second while a shard is written.
 
-    Only for the eye: no build reads it, and what cannot be written is not told.
+    Only for the eye: no build reads it, and what cannot be written is not told. At the end of a shard that asked an
+    engine, a line in `speed.jsonl` tells how long that took, from which the next plan guesses.
     """
 
-    def __init__(self, responses: Path | None, task: str) -> None:
-        self._path = None if responses is None else responses.parent / FOLDER / f"{task}-{os.getpid()}.json"
+    def __init__(self, ctx: StageContext, task: str) -> None:
+        self._folder = None if ctx.responses is None else ctx.responses.parent / FOLDER
+        self._ctx, self._task = ctx, task
         self._totals: Counter[str] = Counter()
         self._missing: Counter[str] = Counter()
-        self._task = task
         self._told = 0.0
         self._started = time.time()
 
@@ -37,9 +40,22 @@ class Pulse:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._path is not None:
+        if self._folder is not None:
             with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+                self._path(self._folder).unlink(missing_ok=True)
+                if self._ctx.paid.get("calls"):
+                    self._note(self._folder)
+
+    def _path(self, folder: Path) -> Path:
+        return folder / f"{self._task}-{os.getpid()}.json"
+
+    def _note(self, folder: Path) -> None:
+        engine = self._ctx.settings.engine
+        told = {"task": self._task, "engine": engine.kind, "model": engine.model}
+        line = {**told, "seconds": round(time.time() - self._started, 3), **self._ctx.paid}
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / SPEED).open("ab") as file:  # one short write: lines of several workers do not mix
+            file.write(orjson.dumps(line) + b"\n")
 
     def add(self, written: Written) -> None:
         """Count what came of a chunk, and tell it when half a second has gone by."""
@@ -58,9 +74,9 @@ class Pulse:
             for row in written.rows
             if row.meta.get("rejected") or row.meta.get("verdict") in ("no", "unparsable")
         )
-        if self._path is not None and time.monotonic() - self._told >= EVERY:
+        if self._folder is not None and time.monotonic() - self._told >= EVERY:
             self._told = time.monotonic()
-            self._tell(self._path)
+            self._tell(self._path(self._folder))
 
     def _tell(self, path: Path) -> None:
         value = {"task": self._task, "started": self._started, **self._totals, "missing": self._missing}
@@ -69,6 +85,15 @@ class Pulse:
             fresh = path.with_suffix(".tmp")
             fresh.write_bytes(orjson.dumps(value))
             os.replace(fresh, path)
+
+
+def read_speed(root: Path) -> list[dict[str, Any]]:
+    """What shards that asked an engine took, the latest last: task, engine, model, seconds, calls and tokens."""
+    try:
+        lines = (root / FOLDER / SPEED).read_bytes().splitlines()
+        return [orjson.loads(line) for line in lines]
+    except (OSError, orjson.JSONDecodeError):
+        return []
 
 
 def read_pulses(root: Path) -> Iterator[dict[str, Any]]:

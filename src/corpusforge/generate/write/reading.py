@@ -11,14 +11,14 @@ from pydantic import Field as Setting
 from corpusforge.generate.phrasings import templates
 from corpusforge.generate.reading import Reading, ReadingSettings, rows_of
 from corpusforge.generate.reading_terms import read_terms
-from corpusforge.generate.write.asking import Order
+from corpusforge.generate.write.asking import Order, Written
 from corpusforge.generate.write.chunk import Chunk
 from corpusforge.generate.write.output import Field, Value
 from corpusforge.generate.write.prompt import Prompt
 from corpusforge.generate.write.settings import WriterSettings
 from corpusforge.generate.write.writer import Passage, Writer
 from corpusforge.record import Kind, Record
-from corpusforge.stage import Decision, Item, StageContext, StageSettings, Survey
+from corpusforge.stage import Decision, StageContext, StageSettings, Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,10 +65,10 @@ class WrittenReading(Writer):
         """As without a model: the terms of the corpus."""
         return Reading().decide(surveys, ctx)
 
-    def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
-        """The rows of each record, by rules first; each record that gave none as a Dropped."""
+    def written(self, records: Iterable[Record], ctx: StageContext) -> Iterator[tuple[Passage, Written]]:
+        """Each record's rows by rules, then its chunks with what came of them."""
         self._terms = read_terms(ctx.mine)
-        yield from super().apply(records, ctx)
+        yield from super().written(records, ctx)
 
     def passages(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Passage]:
         """Each record's rows by rules, then its chunks to sum up."""

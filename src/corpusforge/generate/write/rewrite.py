@@ -49,7 +49,7 @@ class Rewrite(Writer):
 
     def orders(self, chunk: Chunk, prompts: Mapping[str, Prompt], settings: Any) -> Sequence[Order]:
         """One order for each style."""
-        return [self._order(style, chunk, prompts, settings) for style in settings.styles]
+        return [self._order(style, chunk, prompts, settings) for style in dict.fromkeys(settings.styles)]
 
     def _order(self, style: Style, chunk: Chunk, prompts: Mapping[str, Prompt], settings: Any) -> Order:
         prompt = prompts[f"rewrite-{style}"]

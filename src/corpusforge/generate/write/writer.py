@@ -100,23 +100,28 @@ class Writer(Stage):
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """The rows of each record, in order, and each record that gave none as a Dropped."""
+        current: _Open | None = None
+        for passage, written in self.written(records, ctx):
+            if current is None or current.record.id != passage.record.id:
+                yield from () if current is None else current.closed()
+                current = _Open(passage.record)
+            self._count(passage.record.source, written, ctx)
+            rows = [*passage.rows, *written.rows]
+            current.rows += len(rows)
+            current.reasons.update(written.missing)
+            current.reasons.update([passage.reason] if passage.reason else [])
+            yield from rows
+        yield from () if current is None else current.closed()
+
+    def written(self, records: Iterable[Record], ctx: StageContext) -> Iterator[tuple[Passage, Written]]:
+        """Each passage in order with what came of it, the calls themselves among it."""
         settings = ctx.settings
         prompts = self.prompts(settings)
-        current: _Open | None = None
-        with opened(settings.engine, ctx) as session, Pulse(ctx.responses, self.task) as pulse:
+        with opened(settings.engine, ctx) as session, Pulse(ctx, self.task) as pulse:
             work = partial(self._work, session=session, prompts=prompts, settings=settings)
             for passage, written in in_order(session, work, self.passages(records, ctx)):
-                if current is None or current.record.id != passage.record.id:
-                    yield from () if current is None else current.closed()
-                    current = _Open(passage.record)
-                self._count(passage.record.source, written, ctx)
                 pulse.add(written)
-                rows = [*passage.rows, *written.rows]
-                current.rows += len(rows)
-                current.reasons.update(written.missing)
-                current.reasons.update([passage.reason] if passage.reason else [])
-                yield from rows
-            yield from () if current is None else current.closed()
+                yield passage, written
 
     def passages(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Passage]:
         """The chunks to ask about, record by record; a record without any comes once, with the reason."""
