@@ -93,6 +93,8 @@ class FaultServer:
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)}
+        if head.startswith("GET /v1/models"):
+            return self._send(writer, 200, {"data": [{"id": self.model}]})
         body = json.loads(await reader.readexactly(int(headers["content-length"])))
         self.active += 1
         self.peak = max(self.peak, self.active)

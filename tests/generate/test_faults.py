@@ -36,10 +36,8 @@ def context(folder: Path | None) -> StageContext:
 
 def test_every_one_of_2000_requests_is_answered_or_has_a_reason_at_30_percent_faults(tmp_path: Path) -> None:
     items = [*ITEMS, *ITEMS[:50]]  # some are asked for twice
-    with FaultServer(passing=0.3, lasting=0.1) as server:
-        one = session(server.address, ResponseCache(tmp_path))
+    with FaultServer(passing=0.3, lasting=0.1) as server, session(server.address, ResponseCache(tmp_path)) as one:
         made = ask_all(one, items)
-        one.close()
     assert [entry["item"] for entry in made] == items
     assert all(("rows" in entry) != ("reason" in entry) for entry in made)
     asked = 3 * len(items)
@@ -116,49 +114,41 @@ def test_two_processes_never_pay_for_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in PASSING if kind != "empty"])
 def test_a_server_that_only_fails_ends_the_build_clearly_and_soon(kind: str) -> None:
     """Hours of waiting for a broken server, or a build of nothing but failures, would pass for work."""
-    with FaultServer(only=kind) as server:
-        one = session(server.address, timeout=0.1, attempts=2, start_timeout=0.2)
+    told = {"timeout": 0.1, "attempts": 2, "start_timeout": 0.2}
+    with FaultServer(only=kind) as server, session(server.address, **told) as one:
         started = time.monotonic()
         with pytest.raises(StepFailed, match="calls to the engine died") as caught:
             ask_all(one, ITEMS[:300])
-        one.close()
     assert time.monotonic() - started < 20
     assert caught.value.problem.hint.endswith("run again to go on.")
 
 
 def test_answers_without_a_word_are_rows_missing_with_a_reason_not_a_broken_server() -> None:
-    with FaultServer(only="empty") as server:
-        one = session(server.address)
+    with FaultServer(only="empty") as server, session(server.address) as one:
         made = ask_all(one, ITEMS[:5])
-        one.close()
     assert [entry["reason"] for entry in made] == ["empty"] * 5
     assert len(server.asked) == 15
 
 
 def test_few_dead_calls_do_not_end_a_build_and_each_has_its_reason() -> None:
-    with FaultServer(lasting=0.2) as server:
-        one = session(server.address, max_failed=0.2)
+    with FaultServer(lasting=0.2) as server, session(server.address, max_failed=0.2) as one:
         made = ask_all(one, ITEMS[:300])
         one.verdict()
-        one.close()
     assert any(entry.get("reason") == "bad-request" for entry in made)
 
 
 def test_a_server_that_starts_slowly_is_waited_for() -> None:
-    with FaultServer(unavailable=60) as server:
-        one = session(server.address, attempts=2, start_timeout=30)
+    with FaultServer(unavailable=60) as server, session(server.address, attempts=2, start_timeout=30) as one:
         made = ask_all(one, ITEMS[:40])
-        one.close()
     assert all("rows" in entry for entry in made)
 
 
 def test_a_server_that_is_not_there_is_told_by_name() -> None:
     with FaultServer() as gone:
         address = gone.address
-    one = session(address, attempts=2, start_timeout=0.1)
-    with pytest.raises(StepFailed, match=r"calls to the engine died \(\d+ unreachable\)") as caught:
+    died = r"calls to the engine died \(\d+ unreachable\)"
+    with session(address, attempts=2, start_timeout=0.1) as one, pytest.raises(StepFailed, match=died) as caught:
         ask_all(one, ITEMS[:50])
-    one.close()
     assert "engine.address" in caught.value.problem.hint
 
 
@@ -288,8 +278,7 @@ def test_counts_are_those_of_a_clean_run_whatever_was_paid_before(tmp_path: Path
 
 
 def test_trap_2_checkpoint_keyed_by_path_and_model_not_by_content_prompt_or_threshold(tmp_path: Path) -> None:
-    with FaultServer() as server:
-        one = session(server.address, ResponseCache(tmp_path))
+    with FaultServer() as server, session(server.address, ResponseCache(tmp_path)) as one:
         base = request("item 1")
         others = [
             replace(base, messages=(Message("user", "item 2"),)),
@@ -300,23 +289,20 @@ def test_trap_2_checkpoint_keyed_by_path_and_model_not_by_content_prompt_or_thre
         ]
         for asked in (base, *others, base):
             one.run(one.ask(asked)).result()
-        one.close()
     assert len(server.asked) == 1 + len(others)
 
 
 def test_trap_3_batch_written_before_its_marker_doubles_rows(tmp_path: Path) -> None:
     """An answer is its own marker: half of one is none, and a whole one is never asked for again."""
     with FaultServer() as server:
-        one = session(server.address, ResponseCache(tmp_path))
-        clean = ask_all(one, ITEMS[:40])
-        one.close()
+        with session(server.address, ResponseCache(tmp_path)) as one:
+            clean = ask_all(one, ITEMS[:40])
         (segment,) = tmp_path.glob("*.log")
         for cut in (1, 7, 50):
             segment.write_bytes(segment.read_bytes()[:-cut])
         before = len(server.asked)
-        two = session(server.address, ResponseCache(tmp_path))
-        again = ask_all(two, ITEMS[:40])
-        two.close()
+        with session(server.address, ResponseCache(tmp_path)) as two:
+            again = ask_all(two, ITEMS[:40])
     assert again == clean
     assert 1 <= len(server.asked) - before <= 3
 
@@ -324,40 +310,34 @@ def test_trap_3_batch_written_before_its_marker_doubles_rows(tmp_path: Path) -> 
 def test_trap_4_old_config_batches_survive_a_config_change(tmp_path: Path) -> None:
     with FaultServer() as server:
         for temperature in (0.0, 0.9):
-            one = session(server.address, ResponseCache(tmp_path))
-            asked = [replace(request(item), sampling=Sampling(temperature)) for item in ITEMS[:20]]
-            for each in asked:
-                one.run(one.ask(each)).result()
-            one.close()
+            with session(server.address, ResponseCache(tmp_path)) as one:
+                asked = [replace(request(item), sampling=Sampling(temperature)) for item in ITEMS[:20]]
+                for each in asked:
+                    one.run(one.ask(each)).result()
     assert [body["temperature"] for body in server.bodies] == [0.0] * 20 + [0.9] * 20
 
 
 def test_trap_5_fingerprint_of_the_whole_dataset_makes_any_edit_a_full_miss(tmp_path: Path) -> None:
     with FaultServer() as server:
         for items in (ITEMS[:100], [*ITEMS[:50], "an edited item", *ITEMS[51:100]]):
-            one = session(server.address, ResponseCache(tmp_path))
-            ask_all(one, items)
-            one.close()
+            with session(server.address, ResponseCache(tmp_path)) as one:
+                ask_all(one, items)
     assert len(server.asked) == 101
 
 
 def test_trap_14_parallel_loop_that_is_serial() -> None:
-    with FaultServer(delay=0.5) as server:
-        one = session(server.address, timeout=60)
+    with FaultServer(delay=0.5) as server, session(server.address, timeout=60) as one:
         ask_all(one, ITEMS[:300])
-        one.close()
     assert server.peak >= 48
 
 
 def test_trap_15_one_exception_cancels_the_gather() -> None:
-    with FaultServer(lasting=0.3) as server:
-        one = session(server.address, max_failed=1)
+    with FaultServer(lasting=0.3) as server, session(server.address, max_failed=1) as one:
 
         async def several(item: str) -> list[GenerationResponse]:
             return await asyncio.gather(*(one.ask(request(f"{item} {n}")) for n in range(10)))
 
         (found,) = in_order(one, several, ["gathered"])
-        one.close()
     assert len(found) == 10
     assert 1 <= sum(response.finish == "error" for response in found) < 10
 
@@ -378,15 +358,12 @@ def test_trap_24_azure_only_credentials(monkeypatch: pytest.MonkeyPatch) -> None
     for variable, key in (("", ""), ("OPENAI_API_KEY", "a"), ("OUR_GATEWAY_TOKEN", "b")):
         if variable:
             monkeypatch.setenv(variable, key)
-        with FaultServer(key=key) as server:
-            one = session(server.address, key_env=variable)
+        with FaultServer(key=key) as server, session(server.address, key_env=variable) as one:
             assert "rows" in ask_all(one, ITEMS[:1])[0]
-            one.close()
 
 
 def test_a_defect_of_a_writer_ends_the_walk_and_leaves_nothing_running() -> None:
-    with FaultServer(delay=0.2) as server:
-        one = session(server.address, timeout=10)
+    with FaultServer(delay=0.2) as server, session(server.address, timeout=10) as one:
 
         async def work(item: str) -> None:
             await one.ask(request(item))
@@ -394,7 +371,6 @@ def test_a_defect_of_a_writer_ends_the_walk_and_leaves_nothing_running() -> None
 
         with pytest.raises(KeyError):
             list(in_order(one, work, ITEMS[:20]))
-        one.close()
 
 
 def test_more_fields_and_fields_left_out_reach_the_server() -> None:

@@ -83,19 +83,22 @@ class LocalServer:
             self._suspect = False
 
     def _start(self) -> None:
-        if not _is_held(self.folder / "alive"):
-            self._starts += 1
-            if self._starts > STARTS:
-                raise self._failed(f"ended {STARTS} times while it was used")
-            self._spawn()
+        """Wait for the server that somebody started, or start one where none is or it just ended."""
         until = time.monotonic() + self.settings.patience
+        ours = False
         while time.monotonic() < until:
-            if self.stop.wait(POLL):
-                raise StepFailed("the engine was closed while its server started.", where="generate.engine")
+            if not _is_held(self.folder / "alive"):
+                if ours:
+                    raise self._failed("ended before it answered")
+                self._starts += 1
+                if self._starts > STARTS:
+                    raise self._failed(f"ended {STARTS} times while it was used")
+                self._spawn()
+                ours = True
             if self._healthy():
                 return
-            if not _is_held(self.folder / "alive"):
-                raise self._failed("ended before it answered")
+            if self.stop.wait(POLL):
+                raise StepFailed("the engine was closed while its server started.", where="generate.engine")
         raise self._failed(f"did not answer within {self.settings.patience:.0f} s")
 
     def _spawn(self) -> None:

@@ -81,7 +81,7 @@ class Session:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def close(self) -> None:
-        """Let go of the engine and end the event loop. Raises StepFailed if every call of the session died."""
+        """Let go of the engine, end the event loop and make durable what was answered."""
         if self._thread.is_alive():
             self.run(self._end()).result()
             self.loop.call_soon_threadsafe(self.loop.stop)
@@ -89,6 +89,12 @@ class Session:
             self.loop.close()
         if self.cache is not None:
             self.cache.sync()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def verdict(self) -> None:
         """Raises StepFailed if too many of all calls died; in a small shard this is not known before the end."""
