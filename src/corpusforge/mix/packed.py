@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpusforge.errors import NotConserved
-from corpusforge.mix.packed_bins import Packing, pack
+from corpusforge.mix.packed_bins import Packing, keep_open, pack
 from corpusforge.mix.packed_documents import Document, held_out, mixed
 from corpusforge.mix.packed_order import order
 from corpusforge.mix.packed_tokens import Encoder
@@ -81,7 +81,11 @@ def _write(documents: Iterable[Document], spec: PackSpec, encoder: Encoder, fold
             rows[source].append(row)
         length = spec.settings.length
         packings = {
-            source: pack(((row, found.sizes[row], found.ids[row]) for row in own), length)
+            source: pack(
+                ((row, found.sizes[row], found.ids[row]) for row in own),
+                length,
+                keep_open(sum(found.sizes[row] for row in own), length, any(found.repeat[row] for row in own)),
+            )
             for source, own in rows.items()
         }
         _check_whole(found, packings, folder.name)
@@ -109,14 +113,14 @@ def _write(documents: Iterable[Document], spec: PackSpec, encoder: Encoder, fold
 
 
 def _tokenised(documents: Iterable[Document], encoder: Encoder, folder: Path) -> Documents:
-    scratch = Scratch(folder)
     batch: list[Document] = []
-    for document in documents:
-        batch.append(document)
-        if len(batch) >= _BATCH_ROWS:
-            _add(scratch, batch, encoder)
-            batch = []
-    _add(scratch, batch, encoder)
+    with Scratch(folder) as scratch:
+        for document in documents:
+            batch.append(document)
+            if len(batch) >= _BATCH_ROWS:
+                _add(scratch, batch, encoder)
+                batch = []
+        _add(scratch, batch, encoder)
     return scratch.documents()
 
 

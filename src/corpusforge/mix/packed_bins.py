@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 OPEN = 64
+_AGE = 2
 
 
 @dataclass(slots=True)
@@ -56,12 +57,18 @@ class Packing:
         return made
 
 
-def pack(documents: Iterable[tuple[int, int, str]], length: int, keep_open: int = OPEN) -> Packing:
+def keep_open(tokens: int, length: int, repeated: bool) -> int:
+    """How many sequences of a source may wait for more: few of all where documents repeat, so that they stay apart."""
+    return max(2, min(OPEN, tokens // length // 32)) if repeated else OPEN
+
+
+def pack(documents: Iterable[tuple[int, int, str]], length: int, most_open: int = OPEN) -> Packing:
     """Pack documents (row, tokens, record) in their order into sequences of at most `length` tokens.
 
     A document of k * length + r tokens fills k sequences alone, and its last r tokens (1 to `length`) share one. No
     sequence holds two pieces of one record, so repeats never meet. Documents without tokens are left out. At most
-    `keep_open` sequences wait for more at a time: the order of the mix is kept to within so many sequences.
+    `most_open` sequences wait for more at a time, and none while twice as many are begun after it: so the order
+    of the mix is kept to within a few hundred sequences.
     """
     packing = Packing()
     rooms: list[tuple[int, int]] = []
@@ -90,7 +97,11 @@ def pack(documents: Iterable[tuple[int, int, str]], length: int, keep_open: int 
             packing.add(bins.pop(number)[0])
             continue
         insort(rooms, (room - rest, number))
-        if len(rooms) > keep_open:
+        oldest = next(iter(bins))
+        if made - oldest > _AGE * most_open:
+            rooms.remove((length - sum(size for _, _, size in bins[oldest][0]), oldest))
+            packing.add(bins.pop(oldest)[0])
+        elif len(rooms) > most_open:
             packing.add(bins.pop(rooms.pop(0)[1])[0])
     for number in sorted(bins):
         packing.add(bins[number][0])

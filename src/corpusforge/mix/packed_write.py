@@ -6,7 +6,8 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from corpusforge.mix.packed_bins import Packing
 from corpusforge.mix.packed_documents import Document
@@ -38,7 +39,7 @@ class Documents:
 
 
 class Scratch:
-    """Takes documents one by one; their tokens go to two files in `folder` (five bytes a token)."""
+    """Takes documents one by one; their tokens go to two files in `folder` (five bytes a token). Used as a context."""
 
     def __init__(self, folder: Path) -> None:
         self._paths = (folder / "ids.bin", folder / "roles.bin")
@@ -54,12 +55,19 @@ class Scratch:
         for column, value in zip(self._counts, (document.repeat, len(tokens.ids), document.bytes), strict=True):
             column.append(value)
 
-    def documents(self) -> Documents:
-        """All documents; nothing can be added any more."""
-        import numpy as np
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for file in self._files:
             file.close()
+
+    def documents(self) -> Documents:
+        """All documents; asked for when the files are closed."""
+        import numpy as np
+
         repeat, sizes, size = self._counts
         ends = np.cumsum(np.asarray(sizes, dtype=np.int64))
         first = ends - np.asarray(sizes, dtype=np.int64)
