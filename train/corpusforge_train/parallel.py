@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Group:
     def sum(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all processes."""
         if self.size > 1:
+            import torch
+
             works = [torch.distributed.all_reduce(one, async_op=True) for one in tensors]
             for work in works:
                 work.wait()
@@ -38,6 +40,8 @@ class Group:
         """Every process's value, by rank."""
         if self.size == 1:
             return [value]
+        import torch
+
         found: list[Any] = [None] * self.size
         torch.distributed.all_gather_object(found, value)
         return found
@@ -45,6 +49,8 @@ class Group:
     def close(self) -> None:
         """Leave the group."""
         if self.size > 1:
+            import torch
+
             torch.distributed.destroy_process_group()
 
 
@@ -53,6 +59,8 @@ def join() -> Group:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Group(0, 1)
+    import torch
+
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
