@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge.curate.redact import Redact
+from corpusforge.curate.redaction.ner.recipe.open_data import posts
 from corpusforge.curate.redaction.strict import words_of
 from corpusforge.record import Message, Origin, Record, stable_hash
 
@@ -42,7 +43,7 @@ MULTIDOGO = {
 QUASI = ("arrival_city", "departure_city", "charge_date", "lastuseddate", "start_date", "end_date")
 DOCS = ("ubuntu-kb-debian-html", "ubuntu-kb-gnome-help", "ubuntu-kb-linuxjourney", "ubuntu-kb-tldr",
         "public-army-manuals-pdftext")  # fmt: skip
-DOC_BYTES = 150_000
+DOC_BYTES = 400_000
 
 Labelled = tuple[int, int, str, bool]  # start, end, kind, scored
 
@@ -168,21 +169,9 @@ def _labelled(utterance: str, labels: str) -> list[Labelled]:
 
 
 def wnut() -> Iterator[Sample]:
-    for n, block in enumerate((DATA / "pii-ner-wnut17/emerging.dev.conll").read_text("utf-8").split("\n\n")):
-        text, gold = "", []
-        for line in block.splitlines():
-            word, _, label = line.rpartition("\t")
-            if not word:
-                continue
-            start = len(text) + bool(text)
-            text = f"{text} {word}" if text else word
-            kind = label[2:]
-            if label.startswith("I-") and gold:
-                gold[-1] = (gold[-1][0], len(text), *gold[-1][2:])
-            elif label != "O":
-                gold.append((start, len(text), kind.upper(), kind == "person"))
-        if text:
-            yield Sample(_record("wnut", str(n), "labelled", text), [gold])
+    for n, post in enumerate(posts(DATA, "emerging.dev.conll")):
+        gold = [(start, end, label, label == "PERSON") for start, end, label in post.spans]
+        yield Sample(_record("wnut", str(n), "labelled", post.text), [gold])
 
 
 IRC_FORMS = (

@@ -155,3 +155,28 @@ def test_laws_conserved_order_free_idempotent_and_no_shared_run_left(seed: int, 
             assert record.id in out.kept
         elif shares:
             assert record.id in out.dropped
+
+
+def test_benchmarks_of_one_name_are_told_apart_by_their_folders_wherever_the_workspace_lies(tmp_path: Path) -> None:
+    """Else a corpus that is built in another folder has other bytes."""
+    told = []
+    quoted = [text(20), text(20), text(20)]
+    for workspace in ("here", "there/deep"):
+        root = tmp_path / workspace
+        files = [root / "exams" / "a.txt", root / "quiz" / "a.txt", root / "b.txt"]
+        for file, content in zip(files, quoted, strict=True):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        records = [doc(f"r{k}", f"{text(9)} {content} {text(9)}") for k, content in enumerate(quoted)]
+        out = clean(records, tmp_path / f"{workspace}-run", against=[str(file) for file in files])
+        told.append([dropped.detail["benchmark"] for dropped in out.dropped.values()])
+    assert told == [["exams/a", "quiz/a", "b"]] * 2
+
+
+def test_two_files_beside_each_other_with_one_stem_have_names_of_their_own(tmp_path: Path) -> None:
+    files = [tmp_path / folder / f"a.{suffix}" for folder in ("one", "two") for suffix in ("txt", "md")]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text(20))
+    notes = clean([doc("r", text(30))], tmp_path / "run", against=[str(file) for file in files]).decision.notes
+    assert {"one/a.txt", "one/a.md", "two/a.txt", "two/a.md"} <= set(notes)

@@ -134,13 +134,21 @@ def _empty() -> Any:
 
 
 def _benchmarks(ctx: StageContext) -> list[tuple[str, Path]]:
-    """Each benchmark's name (its file name without suffixes, or the path as written where two are alike) and file."""
-    written = list(dict.fromkeys(ctx.settings.against))
-    stems = [PurePosixPath(entry).name.split(".")[0] for entry in written]
-    names = [
-        entry if stems.count(stem) > 1 or stem == HOLDOUT else stem for entry, stem in zip(written, stems, strict=True)
-    ]
-    return [(name, Path(entry)) for name, entry in zip(names, written, strict=True)]
+    """Each benchmark's name and file: the file's name, without suffixes where they tell nothing, behind as many of its
+    folders as tell it from the others; never where the workspace lies.
+    """
+    files = [PurePosixPath(entry) for entry in dict.fromkeys(ctx.settings.against)]
+    stems = [file.with_name(file.name.split(".")[0]) for file in files]
+    chosen = [stem if stems.count(stem) == 1 else file for file, stem in zip(files, stems, strict=True)]
+    return [(_told_apart(name, chosen), Path(file)) for file, name in zip(files, chosen, strict=True)]
+
+
+def _told_apart(path: PurePosixPath, among: Sequence[PurePosixPath]) -> str:
+    """The shortest end of a path that no other path ends in."""
+    tails = (path.parts[-size:] for size in range(1, len(path.parts) + 1))
+    others = [other.parts for other in among if other != path]
+    alone = (tail for tail in tails if tail != (HOLDOUT,) and all(other[-len(tail) :] != tail for other in others))
+    return "/".join(next(alone, path.parts))
 
 
 def _benchmark(name: str, path: Path, ctx: StageContext) -> tuple[Any, dict[str, int]]:
