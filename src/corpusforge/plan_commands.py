@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corpusforge import console
 from corpusforge.errors import UsageError
 from corpusforge.folders import builds_folder
 
+if TYPE_CHECKING:
+    from corpusforge.estimate import Estimate, Range
+
 
 def plan(recipe: Path, builds: Path | None, as_json: bool) -> None:
     """Print what a build would do."""
     from corpusforge.build import make_recipe_plan
+    from corpusforge.estimate import estimates
     from corpusforge.explain import explain
     from corpusforge.recipe import read_recipe
+    from corpusforge.run import workers
 
     made, walk = make_recipe_plan(read_recipe(recipe), builds_folder(builds, recipe))
     rows = explain(made, walk)
+    asked = estimates(made, walk, workers(made.recipe.spec.run))
     if as_json:
-        console.data_json({"recipe": made.recipe.name, "steps": rows})
+        told = None if asked is None else [one.to_json() for one in asked]
+        console.data_json({"recipe": made.recipe.name, "steps": rows, "model": told})
         return
     keys = ("step", "state", "shards", "run", "maybe", "records")
     console.table(
@@ -34,6 +41,36 @@ def plan(recipe: Path, builds: Path | None, as_json: bool) -> None:
     known = [r["seconds"] for r in rows if r["seconds"] is not None]
     if known:
         console.say(f"about {console.duration(sum(known))} of processor time for what is certain to run")
+    _model(asked)
+
+
+def _model(asked: Sequence[Estimate] | None) -> None:
+    """What a model's tasks will ask for; the answer to a question that nobody should have to ask the invoice."""
+    if asked is None:
+        hint = "corpusforge generate RECIPE curates and shows a few rows; then plan can tell."
+        console.say(f"what the model will be asked is not known before records are curated: {hint}")
+    if not asked:
+        return
+    columns = ("task", "chunks", "rows", "calls", "tokens read", "tokens written", "time", "money", "answered")
+    shown = [
+        (
+            one.task, *(_figure(r) for r in (one.chunks, one.rows, one.calls, one.prompt_tokens)),
+            f"{_figure(one.completion_tokens)}{'' if one.measured else ' (a guess)'}",
+            "unknown" if one.seconds is None else _figure(one.seconds, console.duration),
+            "no price" if one.money is None else _figure(one.money, lambda value: f"{value:,.2f}"),
+            f"{one.known:.0%}",
+        )
+        for one in asked
+    ]  # fmt: skip
+    console.data("")
+    console.table(columns, shown, right=range(1, 9))
+    if any(one.seconds is None for one in asked):
+        console.say("time is unknown until this model has been asked something: corpusforge generate RECIPE does so")
+
+
+def _figure(value: Range, show: Callable[[float], str] = lambda value: f"{value:,.0f}") -> str:
+    middle, low, high = show(value.mid), show(value.low), show(value.high)
+    return middle if low == high else f"{middle} ({low}–{high})"
 
 
 def generate(recipe: Path, n: int, task: str | None, builds: Path | None, as_json: bool, quiet: bool) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from pydantic import BeforeValidator
 from pydantic import Field as Setting
 
 from corpusforge.generate.phrasings import templates
@@ -18,6 +19,7 @@ from corpusforge.generate.write.settings import WriterSettings
 from corpusforge.generate.write.writer import Writer
 from corpusforge.record import Kind, Record, part_offsets, speaker, stable_hash
 from corpusforge.stage import StageContext, StageSettings
+from corpusforge.units import parse_share
 
 QUESTION = Field("question", "the question")
 ANSWER = Field("answer", "its answer")
@@ -26,12 +28,16 @@ MISSING = Field("missing", "what the document would have to say")
 QUOTE_NOT_FOUND = "quote-not-found"
 
 
+def _share(value: object) -> object:
+    return float(parse_share(value)) if isinstance(value, str) else value
+
+
 class WrittenQASettings(WriterSettings):
     """How many questions a chunk is asked for, in which directions, and how many without an answer."""
 
     per_passage: int = Setting(3, ge=0, le=30, description="Questions for one chunk.")
     reverse: int = Setting(1, ge=0, le=30, description="Questions for one chunk from a description to a name.")
-    unanswerable: float = Setting(
+    unanswerable: Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str)] = Setting(
         0.06, ge=0, le=0.5, description="Share of the questions that the text does not answer; rows then say so."
     )
     kinds: tuple[Kind, ...] = Setting(("article", "doc", "chat"), description="Kinds of records that are read.")
