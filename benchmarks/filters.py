@@ -26,7 +26,7 @@ from filter_records import records
 from corpusforge.curate.language import Language
 from corpusforge.curate.language_model import word_model
 from corpusforge.curate.measured import _shared, shared_vocabulary
-from corpusforge.curate.quality_rules import Judged, Measured, judged
+from corpusforge.curate.quality_rules import Judged, Measured, Verdict, judged
 from corpusforge.curate.quality_thresholds import PUBLISHED
 from corpusforge.record import Origin, Record
 from corpusforge.stage import SourceFacts, StageContext
@@ -64,20 +64,22 @@ def theirs(blocks: dict[str, Any], group: list[Row]) -> list[dict[str, str | Non
     return decided
 
 
-def ours(group: list[Row]) -> list[dict[str, Judged | None]]:
+def ours(group: list[Row]) -> dict[str, list[Verdict]]:
     """What our rules decide on the same records, measured once for the four rule sets."""
     measured = Measured([text for _, text in group])
-    made = {name: judged(measured, rules) for name, rules in PUBLISHED.items()}
-    return [{name: verdicts[row].failed for name, verdicts in made.items()} for row in range(len(group))]
+    return {name: judged(measured, rules) for name, rules in PUBLISHED.items()}
 
 
-def named(group: list[Row]) -> None:
+def named(group: list[Record]) -> None:
     """Names the languages of the records with the stage of this tree."""
     facts = {"b": SourceFacts("b", "public", "public", languages=("en",))}
     ctx = StageContext(settings=Language.Settings(), seed=1, sources=facts)
-    made = [Record(key, "b", "public", text, Origin("b", 0, 1)) for key, text in group]
-    for _ in Language().apply(made, ctx):
+    for _ in Language().apply(group, ctx):
         pass
+
+
+def as_records(group: list[Row]) -> list[Record]:
+    return [Record(key, "b", "public", text, Origin("b", 0, 1)) for key, text in group]
 
 
 def timed(work: Any, *given: Any) -> tuple[float, Any]:
@@ -133,7 +135,7 @@ def main() -> None:
         "c4": filters.C4QualityFilter(),
     }
     warm_up = [("w", "The words of a text that both sides load their tables with. " * 20)]
-    theirs(blocks, warm_up), ours(warm_up), named(warm_up)
+    theirs(blocks, warm_up), ours(warm_up), named(as_records(warm_up))
     rows = records()
     batches = groups(rows)
     sizes = megabytes(batches)
@@ -145,7 +147,7 @@ def main() -> None:
     def timed_pass(name: str, batch: list[Row]) -> Any:
         seconds, decided = timed(ours, batch)
         spent.setdefault(f"{name}/rules", []).append(seconds)
-        spent.setdefault(f"{name}/language", []).append(timed(named, batch)[0])
+        spent.setdefault(f"{name}/language", []).append(timed(named, as_records(batch))[0])
         spent.setdefault(f"{name}/lower_and_split_alone", []).append(timed(split, batch)[0])
         return decided
 
@@ -153,9 +155,9 @@ def main() -> None:
         seconds, expected = timed(theirs, blocks, batch)
         spent["datatrove"].append(seconds)
         decided = timed_pass("cold", batch)
-        for (key, _), want, got in zip(batch, expected, decided, strict=True):
+        for row, ((key, _), want) in enumerate(zip(batch, expected, strict=True)):
             for name in blocks:
-                reason, failed = want[name], got[name]
+                reason, failed = want[name], decided[name][row].failed
                 dropped[name] += reason is not None
                 if (reason is None) != (failed is None):
                     differences.append((key, name, reason, failed))

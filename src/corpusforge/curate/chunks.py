@@ -13,11 +13,13 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
-_NONE, _SPACE, _LEAD = 0, 1, 2
-# What a byte is: of no white space, white space of ASCII, or the first byte of foreign white space, perhaps.
-_KINDS = np.zeros(256, np.uint8)
-_KINDS[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = _SPACE
-_KINDS[[0xC2, 0xE1, 0xE2, 0xE3]] = _LEAD
+_SPACE = np.zeros(256, np.bool_)
+_SPACE[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = True
+_LAST_SPACE = 32
+# The first bytes of foreign white space.
+_LEADS = np.zeros(256, np.bool_)
+_LEADS[[0xC2, 0xE1, 0xE2, 0xE3]] = True
+_LEAD_OF_THREE = 0xE0
 # White space beyond ASCII by `str.isspace`, as the numbers that its UTF-8 bytes make, the first byte highest.
 _FOREIGN = np.array(
     sorted(
@@ -52,9 +54,9 @@ class Chunks:
         self.bytes: Bytes = self.raw_bytes
         if not self.raw.isascii():
             self.bytes = self.raw_bytes.copy()
-            _make_spaces_plain(self.bytes, _KINDS, _FOREIGN)
+            _make_spaces_plain(self.bytes, np.flatnonzero(_LEADS.take(self.bytes)), _FOREIGN)
             self.bytes.flags.writeable = False
-        self.starts, self.ends, self.bounds = _cut(self.bytes, self.at, _KINDS)
+        self.starts, self.ends, self.bounds = _cut(self.bytes, self.at, _SPACE)
         self.marks: Hashes = _marked(eights(self.bytes), self.starts, self.ends, _MASKS)
 
     def joined(self, numbers: Ints) -> str:
@@ -69,24 +71,20 @@ def eights(data: Bytes) -> Hashes:
 
 
 @compiled
-def _make_spaces_plain(data: Bytes, kinds: Bytes, foreign: Ints) -> None:
-    place = 0
-    while place < len(data) - 8:
-        first = data[place]
-        if kinds[first] == _LEAD:
-            size = 2 if first < 0xE0 else 3
-            code = np.int64(0)
-            for offset in range(size):
-                code = code * 256 + data[place + offset]
-            for other in foreign:
-                if other == code:
-                    for offset in range(size):
-                        data[place + offset] = 32
-        place += 1
+def _make_spaces_plain(data: Bytes, places: Ints, foreign: Ints) -> None:
+    for place in places:
+        size = 2 if data[place] < _LEAD_OF_THREE else 3
+        code = np.int64(0)
+        for offset in range(size):
+            code = code * 256 + data[place + offset]
+        for other in foreign:
+            if other == code:
+                for offset in range(size):
+                    data[place + offset] = 32
 
 
 @compiled
-def _cut(data: Bytes, at: Ints, kinds: Bytes) -> tuple[Ints, Ints, Ints]:
+def _cut(data: Bytes, at: Ints, space: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
     size = at[-1]
     starts = np.empty(size // 2 + 1, np.int64)
     ends = np.empty(size // 2 + 1, np.int64)
@@ -96,12 +94,12 @@ def _cut(data: Bytes, at: Ints, kinds: Bytes) -> tuple[Ints, Ints, Ints]:
         bounds[text] = count
         place, stop = at[text], at[text + 1] - 1
         while True:
-            while place < stop and kinds[data[place]] == _SPACE:
+            while place < stop and space[data[place]]:
                 place += 1
             if place >= stop:
                 break
             starts[count] = place
-            while kinds[data[place]] != _SPACE:
+            while data[place] > _LAST_SPACE or not space[data[place]]:
                 place += 1
             ends[count] = place
             count += 1
@@ -110,13 +108,13 @@ def _cut(data: Bytes, at: Ints, kinds: Bytes) -> tuple[Ints, Ints, Ints]:
 
 
 @compiled
-def _marked(eights: Hashes, starts: Ints, ends: Ints, masks: Hashes) -> Hashes:
+def _marked(eight: Hashes, starts: Ints, ends: Ints, masks: Hashes) -> Hashes:
     marks = np.empty(len(starts), np.uint64)
     for number in range(len(starts)):
         place, left = starts[number], ends[number] - starts[number]
         mark = np.uint64(left) * _MIX
         while left > 0:
-            mark ^= eights[place] & masks[min(left, 8)]
+            mark ^= eight[place] & masks[min(left, 8)]
             mark *= _MIX
             mark ^= mark >> _HALF
             mark *= _MIX

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -159,8 +159,7 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The first rule that a text fails, and the passed rule that it came closest to failing; None where there is none.
 
     A rule that the text passes by more than `NEAR` of its threshold does not count as close.
@@ -210,11 +209,14 @@ def judged(measured: Measured, thresholds: Mapping[str, float], rows: Rows | Non
             for k, value in zip(at[fails].tolist(), values[fails].tolist(), strict=True):
                 failed[k] = (name, value, threshold)
             alive[at[fails]] = False
+    near = np.flatnonzero(least <= NEAR)
+    passed = zip(near.tolist(), which[near].tolist(), closest[near].tolist(), strict=True)
+    close = {k: (names[number], value, thresholds[names[number]]) for k, number, value in passed}
     verdicts = [_CLEAR] * len(rows)
-    near = dict.fromkeys(np.flatnonzero(least <= NEAR).tolist())
-    for k in {**near, **failed}:
-        name = names[which[k]]
-        verdicts[k] = Verdict(failed.get(k), (name, closest[k].item(), thresholds[name]) if k in near else None)
+    for k, found in close.items():
+        verdicts[k] = Verdict(None, found)
+    for k, told in failed.items():
+        verdicts[k] = Verdict(told, close.get(k))
     return verdicts
 
 

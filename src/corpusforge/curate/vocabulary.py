@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
@@ -18,22 +18,22 @@ from corpusforge.curate.english_words import LONGEST, EnglishWords
 from corpusforge.curate.mark_table import MarkTable
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
-# Expressions for the lower-case form of a chunk with a newline before it and one after it.
 SIGNS = {
-    # What C4 takes out of a line.
-    "citation": r"\[(?:\d*\]|edit\]|citation(?=\n))",
+    # What C4 takes out of a line, where `_CITATION` matches.
+    "citation": ("[",),
     # What it drops lines or pages for, by a word of it: braces, scripts, filler text, policies.
-    "c4": r"\{|javascript|lorem(?=\n)|terms(?=\n)|(?<=\n)policy|(?<=\n)cookies",
-    "hash": "#",
-    "ellipsis": r"\.\.\.|…",
-    "bullet": "\n[-•]",
+    "c4": ("{", "javascript", "lorem\n", "terms\n", "\npolicy", "\ncookies"),
+    "hash": ("#",),
+    "ellipsis": ("...", "…"),
+    "bullet": ("\n-", "\n•"),
 }
+"""Strings in the lower-case form of a chunk with a newline before it and one after it."""
 MOST_CHUNKS = 1_200_000
 """A vocabulary with more is full: about 150 MB. What is measured does not depend on it."""
 
+_CITATION = re.compile(r"\[(?:\d*\]|edit\]|citation\n)")
 _AS_DIGITS = bytes.maketrans(bytes((0, 1, 2)), b"012")
 _HALF = np.uint64(32)
-_LONGEST_STOP = max(map(len, STOP_WORDS))
 
 
 class Vocabulary:
@@ -95,33 +95,14 @@ class Vocabulary:
         flags = self._splitter.flags(spelling)
         begins = self._splitter.begins(spelling, flags)
         tokens = np.flatnonzero(begins)
-        first = np.searchsorted(tokens, spelling.starts)
-        many = np.diff(first, append=len(tokens))
-        ends = np.append(tokens[1:], 0)
-        ends[first[1:] - 1], ends[-1:] = spelling.ends[:-1], spelling.ends[-1:]
-        length = ends - tokens
-        # The newline between chunks counts neither as what a token has nor as what it lacks.
-        flags[spelling.ends] = 0
-        flags[0] = 0
-        met = np.bitwise_or.reduceat(flags, tokens)
-        lettered = ((met & ALPHABETIC) != 0).astype(np.int64)
-        word = ((met & WORDY) != 0).astype(np.int64)
-        marks = spelling.marks(tokens, ends)
-        ending = (length == 1) & ((met & END) != 0)
-        stops = np.where(length <= _LONGEST_STOP, _stop_bits(marks), np.uint8(0))
         known, self._tokens_used = self._tokens_used, self._tokens_used + len(tokens)
         self.tokens = _grown(self.tokens, self._tokens_used)
-        kinds = np.where(ending, 0, np.where(met & NO_PUNCTUATION, 2, 1))
-        rows = self.tokens[known : self._tokens_used]
-        rows[:, 0] = marks
-        rows[:, 1] = (length + (kinds << 32)).view(np.uint64)
-        start, self._chunks_used = self._chunks_used, self._chunks_used + len(first)
+        start, self._chunks_used = self._chunks_used, self._chunks_used + len(spelling.starts)
         self.chunks = _grown(self.chunks, self._chunks_used)
-        facts = self.chunks[start : self._chunks_used]
-        facts[:, 0] = many + (np.add.reduceat(word, first) << 32)
-        facts[:, 1] = np.add.reduceat(length * word + (lettered << 32), first)
-        facts[:, 2] = first + known + (many << 32)
-        facts[:, 3] = np.bitwise_or.reduceat(stops, first).astype(np.int64) + (_signs(spelling).astype(np.int64) << 32)
+        rows = self.chunks[start : self._chunks_used]
+        rows[:, 3] = _signs(spelling) << 32
+        marks, stops = (spelling.sums, spelling.powers), _stops()
+        _describe(marks, flags, (tokens, spelling.ends), stops, known, self.tokens, rows)
 
 
 Rows = TypeVar("Rows", Ints, Hashes)
@@ -148,31 +129,73 @@ def _token_rows(facts: Ints, tokens: Hashes, numbers: NDArray[np.int32], size: i
     return rows
 
 
-def _stop_bits(marks: Hashes) -> NDArray[np.uint8]:
-    ordered, bits = _stops()
-    places = np.minimum(np.searchsorted(ordered, marks), len(ordered) - 1)
-    return np.where(ordered[places] == marks, bits[places], np.uint8(0))
+@compiled
+def _describe(
+    marks: tuple[Hashes, Hashes],
+    flags: NDArray[np.uint32],
+    begins: tuple[Ints, Ints],
+    stops: Hashes,
+    first: int,
+    tokens: Hashes,
+    facts: Ints,
+) -> None:
+    """Fills the rows of chunks, whose signs are known, and those of their tokens from row `first` on.
+
+    `begins` are where tokens begin and chunks end, `stops` the marks of `STOP_WORDS`.
+    """
+    sums, powers = marks
+    starts, ends = begins
+    token = 0
+    for chunk in range(len(ends)):
+        words = characters = lettered = bits = np.int64(0)
+        begun = token
+        while token < len(starts) and starts[token] < ends[chunk]:
+            start = starts[token]
+            inside = token + 1 < len(starts) and starts[token + 1] < ends[chunk]
+            end = starts[token + 1] if inside else ends[chunk]
+            met = np.int64(0)
+            for place in range(start, end):
+                met |= flags[place]
+            mark = (sums[end] - sums[start]) * powers[end - 1]
+            kind = 2 if met & NO_PUNCTUATION else 1
+            if met & END and end - start == 1:
+                kind = 0
+            if met & WORDY:
+                words += 1
+                characters += end - start
+            lettered += (met & ALPHABETIC) != 0
+            for bit in range(len(stops)):
+                if stops[bit] == mark:
+                    bits |= 1 << bit
+            tokens[first + token, 0], tokens[first + token, 1] = mark, np.uint64(end - start + (kind << 32))
+            token += 1
+        facts[chunk, 0] = token - begun + (words << 32)
+        facts[chunk, 1] = characters + (lettered << 32)
+        facts[chunk, 2] = first + begun + ((token - begun) << 32)
+        facts[chunk, 3] |= bits
 
 
 @lru_cache(maxsize=1)
-def _stops() -> tuple[Hashes, NDArray[np.uint8]]:
+def _stops() -> Hashes:
     spelling = Spelling("\n".join(("", *STOP_WORDS, "")))
-    marks = spelling.marks(spelling.starts, spelling.ends)
-    order = np.argsort(marks)
-    return marks[order], (1 << order).astype(np.uint8)
+    return spelling.marks(spelling.starts, spelling.ends)
 
 
-def _signs(spelling: Spelling) -> NDArray[np.uint8]:
-    found = np.zeros(len(spelling.ends), np.uint8)
+def _signs(spelling: Spelling) -> Ints:
+    found = np.zeros(len(spelling.ends), np.int64)
     # This letter alone is two in lower case.
     joined = spelling.joined.replace("İ", "i").lower()
-    for bit, expression in enumerate(_expressions()):
+    for bit, (sign, strings) in enumerate(SIGNS.items()):
+        places = [place for string in strings for place in _places(joined, string)]
+        if sign == "citation":
+            places = [place for place in places if _CITATION.match(joined, place)]
         # From the newline before a chunk on, places belong to it.
-        places = [match.start() for match in expression.finditer(joined)]
         found[np.searchsorted(spelling.ends, np.array(places, np.int64), side="right")] |= 1 << bit
     return found
 
 
-@lru_cache(maxsize=1)
-def _expressions() -> tuple[re.Pattern[str], ...]:
-    return tuple(map(re.compile, SIGNS.values()))
+def _places(text: str, string: str) -> Iterator[int]:
+    place = text.find(string)
+    while place >= 0:
+        yield place
+        place = text.find(string, place + 1)
