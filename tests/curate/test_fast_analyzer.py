@@ -193,6 +193,35 @@ def test_other_recognizers_and_name_models_are_called_as_they_are() -> None:
     ]
 
 
+@cache
+def with_the_shipped_tagger() -> tuple[Any, FastAnalyzer]:
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
+    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+
+    from corpusforge.curate.redaction.ner import pipeline
+
+    engine = blank_engine()
+    engine.nlp = {"en": pipeline()}
+    all_of_them = [*recognizers(), SpacyRecognizer()]
+    vanilla = AnalyzerEngine(registry=RecognizerRegistry(recognizers=all_of_them), nlp_engine=engine)
+    return vanilla, FastAnalyzer(all_of_them, enhancer=LemmaContextAwareEnhancer(), nlp_engine=engine)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([*PIECES, " Anna Kowalska ", " be:is "]), max_size=12).map("".join), max_size=4)
+)
+@example(["Anna Kowalska: my phone number is 415-736-2671", "", "x:phone 4157362671", "the bank:account is 12345678"])
+@settings(max_examples=40, deadline=None)
+def test_what_the_shipped_tagger_reads_without_docs_has_the_same_findings(texts: list[str]) -> None:
+    """Words and entities are handed on without spaCy's Docs: names and context words must not change by it."""
+    vanilla, fast = with_the_shipped_tagger()
+    texts = [text.replace("\ud800", "") for text in texts]
+    assert [rows(found) for found in fast.analyze(texts)] == [
+        rows(vanilla.analyze(text, "en", score_threshold=0)) for text in texts
+    ]
+
+
 def test_a_recognizer_with_its_own_context_search_is_refused() -> None:
     from presidio_analyzer.predefined_recognizers import MacAddressRecognizer
 

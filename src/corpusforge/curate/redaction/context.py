@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
 # Chunks of text (between white space) whose tokens are remembered.
@@ -37,6 +37,32 @@ class _Chunk(NamedTuple):
     pieces: frozenset[str]
 
 
+class Keywords:
+    """Which lemmas Presidio takes for keywords: no stop words and no marks; it splits them at colons."""
+
+    def __init__(self, stop_words: Collection[str]) -> None:
+        self._stop_words = frozenset(stop_words)
+        self._pieces: dict[str, list[str]] = {}
+
+    def counts(self, lemma: str) -> bool:
+        """Whether a lower-case lemma is a keyword."""
+        from spacy.lang.lex_attrs import is_punct
+
+        return lemma not in self._stop_words and not is_punct(lemma) and lemma not in _NEVER
+
+    def __call__(self, lemmas: Sequence[str]) -> list[str]:
+        """The keywords of a text, each once."""
+        if len(self._pieces) >= _MOST_REMEMBERED:
+            self._pieces.clear()
+        found: list[str] = []
+        for lemma in dict.fromkeys(lemmas):
+            pieces = self._pieces.get(lemma)
+            if pieces is None:
+                pieces = self._pieces[lemma] = lemma.split(":") if self.counts(lemma) else []
+            found += pieces
+        return found
+
+
 class Words:
     """Tokens of a spaCy tokeniser, one chunk between white space at a time, each token's lemma its lower case.
 
@@ -48,7 +74,7 @@ class Words:
         self._nlp = nlp
         self._longest = longest
         self._chunks: dict[str, _Chunk] = {}
-        self._stop_words = frozenset(nlp.Defaults.stop_words)
+        self._is_keyword = Keywords(nlp.Defaults.stop_words).counts
 
     def chunk(self, text: str) -> _Chunk:
         """The tokens of a text without white space, or of white space alone."""
@@ -69,11 +95,6 @@ class Words:
         tokens = tuple(_Token(end, lemma, self._is_keyword(lemma) and ":" not in lemma) for end, lemma in words)
         pieces = {piece for _, lemma in words if ":" in lemma and self._is_keyword(lemma) for piece in lemma.split(":")}
         return _Chunk(tokens, frozenset(piece for piece in pieces if piece and not self._is_keyword(piece)))
-
-    def _is_keyword(self, lemma: str) -> bool:
-        from spacy.lang.lex_attrs import is_punct
-
-        return lemma not in self._stop_words and not is_punct(lemma) and lemma not in _NEVER
 
     def of(self, text: str) -> Surroundings:
         """The surroundings of places in a text."""

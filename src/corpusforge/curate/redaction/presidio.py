@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from types import SimpleNamespace
 from typing import Any
 
 from corpusforge.curate.redaction.analyzer import FastAnalyzer, Found
-from corpusforge.curate.redaction.context import Words
+from corpusforge.curate.redaction.context import Keywords, Words
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed
 from corpusforge.curate.redaction.gate import Form, Possible, utf8
 
@@ -19,6 +20,8 @@ from corpusforge.curate.redaction.gate import Form, Possible, utf8
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 # Shorter matches are house numbers, prices and years: a German local number may have four digits.
 MIN_PHONE_DIGITS = 7
+# Words, where each starts, and entities as (label, start, end).
+Read = tuple[list[str], list[int], list[tuple[str, int, int]]]
 # What a finding is worth beside a word that tells what it is.
 CUED_SCORE = 0.6
 # Characters; longer words are hashes, encoded files and rows of dots, which spaCy may cut in quadratic time.
@@ -60,6 +63,31 @@ class Engine:
     def recognizers(self) -> list[Any]:
         """The recognizers whose decisions are Presidio's own (no cue asked for by us)."""
         return [detector.recognizer for detector in self.detectors if detector.cue is None]
+
+
+class Tagged:
+    """Presidio's artifacts of what our own tagger read: words and entities without a Doc, which takes longer to make.
+
+    `keywords_of`: which lemmas are keywords.
+    """
+
+    def __init__(self, engine: Any, keywords_of: Keywords, read: Read) -> None:
+        words, starts, entities = read
+        self.tokens, self.tokens_indices = words, starts
+        self._keywords_of = keywords_of
+        spans = [SimpleNamespace(label_=label, start_char=start, end_char=end) for label, start, end in entities]
+        scores = [engine.ner_model_configuration.default_score] * len(spans)
+        self.entities, self.scores = engine._get_updated_entities(spans, scores)
+
+    @cached_property
+    def lemmas(self) -> list[str]:
+        """The words in lower case."""
+        return [word.lower() for word in self.tokens]
+
+    @cached_property
+    def keywords(self) -> list[str]:
+        """The keywords among the lemmas."""
+        return self._keywords_of(self.lemmas)
 
 
 class _Timeouts(logging.Handler):
@@ -177,6 +205,10 @@ def blank_engine() -> Any:
     import spacy
     from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
+    from corpusforge.curate.redaction.ner.component import tagger_of
+
+    keywords = Keywords(spacy.blank("en").Defaults.stop_words)
+
     class OfflineNlpEngine(SpacyNlpEngine):
         """Tokens of a blank English pipeline; never loads or downloads a model."""
 
@@ -206,6 +238,11 @@ def blank_engine() -> Any:
         ) -> Any:
             if as_tuples or n_process > 1:
                 return super().process_batch(texts, language, batch_size, n_process, as_tuples, **options)
+            tagger = tagger_of(self.nlp[language])
+            if tagger is not None:
+                texts = list(texts)
+                read = tagger.read_words(texts)
+                return ((text, Tagged(self, keywords, told)) for text, told in zip(texts, read, strict=True))
             docs = self.nlp[language].pipe(texts, batch_size=batch_size)
             return ((doc.text, Unread(self, doc, language)) for doc in docs)
 

@@ -95,12 +95,20 @@ class NameTagger:
         texts = list(texts)
         found: list[list[tuple[str, int, int]]] = []
         for text, spans in zip(texts, self.spans(map(words_of, texts)), strict=True):
-            if not spans:
+            if spans:
+                words, blanks = tokens(text)
+                found.append(_placed(spans, words, offsets(words, blanks)))
+            else:
                 found.append([])
-                continue
-            words, blanks = tokens(text)
+        return found
+
+    def read_words(self, texts: Iterable[str]) -> list[tuple[list[str], list[int], list[tuple[str, int, int]]]]:
+        """For each text its words, where each starts, and its entities as `read` gives them."""
+        split = [tokens(text) for text in texts]
+        found = []
+        for (words, blanks), spans in zip(split, self.spans(words for words, _ in split), strict=True):
             starts = offsets(words, blanks)
-            found.append([(label, starts[start], starts[end - 1] + len(words[end - 1])) for start, end, label in spans])
+            found.append((words, starts[:-1], _placed(spans, words, starts)))
         return found
 
     def __call__(self, doc: Doc) -> Doc:
@@ -153,17 +161,28 @@ def with_tagger(labels: tuple[str, ...], caution: int, weights: Weights) -> Lang
     return nlp
 
 
+def tagger_of(nlp: Language) -> NameTagger | None:
+    """The tagger of a pipeline that is nothing but our tokenizer and a tagger; else None."""
+    found: Any = nlp.get_pipe(FACTORY) if nlp.pipe_names == [FACTORY] else None
+    return found if isinstance(nlp.tokenizer, Words) else None
+
+
 def reader(nlp: Language) -> Callable[[Sequence[str]], list[list[tuple[str, int, int]]]]:
     """What reads many texts at once with a pipeline: for each its entities as (label, start, end) in characters."""
-    if isinstance(nlp.tokenizer, Words) and nlp.pipe_names == [FACTORY]:
-        tagger: Any = nlp.get_pipe(FACTORY)
-        return tagger.read  # type: ignore[no-any-return]
+    tagger = tagger_of(nlp)
+    if tagger is not None:
+        return tagger.read
 
     def read(texts: Sequence[str]) -> list[list[tuple[str, int, int]]]:
         docs = nlp.pipe(texts, batch_size=256)
         return [[(ent.label_, ent.start_char, ent.end_char) for ent in doc.ents] for doc in docs]
 
     return read
+
+
+def _placed(spans: Sequence[tuple[int, int, str]], words: list[str], starts: list[int]) -> list[tuple[str, int, int]]:
+    """Runs of words as (label, start, end) in characters."""
+    return [(label, starts[start], starts[end - 1] + len(words[end - 1])) for start, end, label in spans]
 
 
 def _words_of(doc: Doc) -> list[str]:
