@@ -7,7 +7,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from statistics import fmean, stdev
@@ -147,18 +147,26 @@ def estimates(plan: Plan, walk: Walk, workers: int) -> list[Estimate] | None:
         return None
     counter = load_counter(plan.recipe.tokenizer())
     found: list[Estimate] = []
+    ratio = 1.0
     for use in uses:
         if use.written == FROM_QUESTIONS:
             asked = next((one for one in found if one.task == "qa"), None)
-            found += [] if asked is None else [_of_questions(use, asked, plan, workers)]
+            if asked is None:
+                continue
+            one = _of_questions(use, asked, plan, workers)
         else:
-            found.append(_estimate(use, shards, plan, lambda text: counter([text])[0], workers))
+            one, ratio = _estimate(use, shards, plan, lambda text: counter([text])[0], workers, ratio)
+        if not walk.states[use.name].missing:
+            one = replace(one, known=1.0, seconds=NOTHING, money=one.money and NOTHING)
+        found.append(one)
     return found
 
 
 def _estimate(
-    use: StageUse, shards: Sequence[Shard], plan: Plan, count: Callable[[str], int], workers: int
-) -> Estimate:
+    use: StageUse, shards: Sequence[Shard], plan: Plan, count: Callable[[str], int], workers: int, ratio: float
+) -> tuple[Estimate, float]:
+    """One task's figures. `ratio` is how many tokens the engine counts where the recipe's tokenizer counts one, as far
+    as earlier tasks told; and what is known of it now."""
     stage: Any = use.stage()
     settings: Any = use.settings
     total, sample = _sample(use, shards, plan)
@@ -180,7 +188,9 @@ def _estimate(
         dry = _Dry(identity, cache, count)
         written: Written = asyncio.run(stage.write(passage, dry, prompts, settings))
         tallies.append(_completed(dry.tally, written, settings, passage.chunk.text if passage.chunk else "", count))
-    return _put_together(use, chunks_, tallies, plan, workers)
+    own = sum(t.own for t in tallies)
+    ratio = sum(t.counted for t in tallies) / own if own else ratio
+    return _put_together(use, chunks_, tallies, plan, workers, ratio), ratio
 
 
 def _completed(tally: _Tally, written: Written, settings: Any, chunk: str, count: Callable[[str], int]) -> _Tally:
@@ -194,13 +204,13 @@ def _completed(tally: _Tally, written: Written, settings: Any, chunk: str, count
     return tally
 
 
-def _put_together(use: StageUse, chunks: Range, tallies: Sequence[_Tally], plan: Plan, workers: int) -> Estimate:
+def _put_together(
+    use: StageUse, chunks: Range, tallies: Sequence[_Tally], plan: Plan, workers: int, ratio: float
+) -> Estimate:
     settings: Any = use.settings
     engine = settings.engine
     rows = _product(chunks, [float(t.rows) for t in tallies])
     calls = _product(chunks, [t.calls for t in tallies])
-    own = sum(t.own for t in tallies)
-    ratio = sum(t.counted for t in tallies) / own if own else 1.0
     prompt = _product(chunks, [t.counted + ratio * t.prompt for t in tallies])
     known = [t for t in tallies if t.known == t.asked and t.asked]
     if known:
