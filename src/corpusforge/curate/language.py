@@ -77,7 +77,7 @@ class Language(Stage):
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each record with its language, or `Dropped` as `language` with the probability it had."""
-        for source, group in groupby(records, key=lambda record: record.source):
+        for source, group in groupby(records, key=attrgetter("source")):
             judge = _judge(source, ctx)
             while batch := list(islice(group, _BATCH)):
                 yield from judge.items(batch)
@@ -114,7 +114,7 @@ class _Judge:
     columns: list[int]
     odds: list[float]
 
-    def items(self, batch: Sequence[Record]) -> Iterator[Item]:
+    def items(self, batch: Sequence[Record]) -> list[Item]:
         """One item for each record, in order."""
         import numpy as np
 
@@ -143,13 +143,26 @@ class _Judge:
         best = means.argmax(axis=1)
         told = np.add.reduceat(letters, starts) >= self.ctx.settings.min_letters
         columns = kept.argmax(axis=1), told, scores, best, means[np.arange(len(batch)), best]
+        counts: dict[str, int] = {}
+        made: list[Item] = []
+        plainly = max(self.ctx.settings.min_score + _NEAR, _CERTAIN)
+        keys = [f"language-{language}" for language in languages]
         for record, choice, judged, score, other, chance in zip(
             batch, *(column.tolist() for column in columns), strict=True
         ):
-            if judged:
-                yield self._told(record, languages[choice], score, self.detector.languages[other], chance)
+            if judged and score > plainly:
+                key = keys[choice]
+                counts[key] = counts.get(key, 0) + 1
+                made.append(_in_language(record, languages[choice]))
+            elif judged:
+                made.append(
+                    self._told(record, languages[choice], score, self.detector.languages[other], chance, counts)
+                )
             else:
-                yield self._untold(record)
+                made.append(self._untold(record, counts))
+        for key, count in counts.items():
+            self.ctx.count(batch[0].source, key, count)
+        return made
 
     def _count_turns(
         self,
@@ -189,16 +202,18 @@ class _Judge:
         chances *= np.array(self.odds)
         return chances / chances.sum(axis=1, keepdims=True), letters
 
-    def _untold(self, record: Record) -> Item:
+    def _untold(self, record: Record, counts: dict[str, int]) -> Item:
         settings: LanguageSettings = self.ctx.settings
         fallback = next((code for code in self.declared if code in self.keep), self.keep[0])
         language = primary(record.language) or fallback
         if language not in self.keep:
             return Dropped(record, "language", 0.0, settings.min_score, {"language": language})
-        self.ctx.count(record.source, "too-short-to-tell")
+        counts["too-short-to-tell"] = counts.get("too-short-to-tell", 0) + 1
         return _in_language(record, language)
 
-    def _told(self, record: Record, language: str, score: float, best: str, chance: float) -> Item:
+    def _told(
+        self, record: Record, language: str, score: float, best: str, chance: float, counts: dict[str, int]
+    ) -> Item:
         """`language` is the likeliest kept one, `score` that of all kept ones; `best` and `chance` of all languages."""
         settings: LanguageSettings = self.ctx.settings
         sure = score >= settings.min_score
@@ -208,7 +223,7 @@ class _Judge:
             return Dropped(record, "language", score, settings.min_score, {"language": best})
         if score - settings.min_score <= _NEAR:
             self.ctx.near(record, "language", score, settings.min_score)
-        self.ctx.count(record.source, f"language-{language}")
+        counts[f"language-{language}"] = counts.get(f"language-{language}", 0) + 1
         return _in_language(record, language)
 
 

@@ -63,6 +63,8 @@ class WordModel:
         self._prior = np.rint((prior - prior.max()) * _SCALE).astype(np.int64)
         rows, outputs = (np.asarray(array).astype(np.int64) for array in (model.tk_row, model.tk_output))
         self._automaton = np.asarray(model.tk_nextmove), rows << 8, outputs
+        self._vectors = np.zeros((1 << 13, len(self._prior)), np.int32)
+        self._letters = np.zeros(len(self._vectors), np.int64)
         self._forget()
 
     def probabilities(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -86,8 +88,6 @@ class WordModel:
 
     def _forget(self) -> None:
         self._table = MarkTable()
-        self._vectors = np.zeros((1 << 13, len(self._prior)), np.int32)
-        self._letters = np.zeros(len(self._vectors), np.int64)
 
     def _learn(self, chunks: Chunks, new: NDArray[np.int64]) -> None:
         """Sums the n-grams of the table's newest words."""
@@ -110,6 +110,7 @@ class WordModel:
             rows = b"".join(key.ljust(keys.shape[1]) for key in encoded)
             keys[foreign] = np.frombuffer(rows, np.uint8).reshape(len(foreign), -1)
         self._letters[first:known] = told
+        self._vectors[first:known] = 0
         weigh(keys, sizes, self._automaton, self._features, self._vectors[first:known])
 
 
