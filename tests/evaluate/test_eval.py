@@ -191,6 +191,31 @@ def test_evidence_outside_the_held_out_side_is_missed_and_counted(tmp_path: Path
     assert [grading.source_of(row) for row in found] == ["", "", "text"]
 
 
+def test_an_oracle_cannot_be_asked_what_has_two_right_answers(tmp_path: Path):
+    """Ten of the real command pairs hold the same request with another command; no model could have both."""
+    twice = [talk(f"cmd:{k}", "labelled", "List.", a, source="cmds") for k, a in enumerate(("ls", "dir", "LS."))]
+    asked = [
+        talk("qa:2", "qa", "Q?", "B", meta={"evidence": [{"record": "kb:2", "start": 0, "end": 4}]}, parents=("kb:2",)),
+        talk("qa:1", "qa", "Q?", "A", meta={"evidence": [{"record": "kb:1", "start": 0, "end": 4}]}, parents=("kb:1",)),
+        held("kb:1", "doc"), held("kb:2", "doc"),
+    ]  # fmt: skip
+    good, other = [record for record in make_records(2)[0] if record.kind == "mcq"]
+    swapped = replace(good, id="mcq:z", meta={**good.meta, "gold": 0, "near": [1], "far": []})
+    copied = replace(other, id="mcq:y")
+    labels = [talk(f"in:{k}", "labelled", f"say {k % 8}", "ab"[k // 8 % 2], source="intents") for k in range(16)]
+    report = build_eval(shards(tmp_path, [*twice, *asked, good, swapped, other, copied, *labels]), tmp_path)
+    assert report["merged"] == {"qa": 1, "tasks/cmds": 2}
+    assert report["items_left_out"] == {"mcq": 3, "tasks/intents": 16}
+    (row,) = [json.loads(line) for line in (tmp_path / "eval" / "qa.jsonl").read_text().splitlines()]
+    assert (row["id"], row["also"], row["parents"]) == ("qa:1", ["qa:2"], ["kb:1", "kb:2"])
+    assert [grading.open_answer(row, [said])["exact"] for said in ("a", "b", "c")] == [1.0, 1.0, 0.0]
+    assert grading.reference_of(row) == "A\n\nor:\n\nB"
+    (row,) = [json.loads(line) for line in (tmp_path / "eval" / "tasks" / "cmds.jsonl").read_text().splitlines()]
+    assert row["answers"] == ["ls", "dir"]
+    assert report["mcq"] == 1
+    assert "intents" not in report["tasks"]
+
+
 def test_parquet_and_json_lines_hold_the_same(exported: Path):
     for table in ("qa", "mcq", "tasks/intents", "tasks/cmds", "holdout_text"):
         path = exported / "eval" / table

@@ -69,4 +69,4 @@ def test_likelihoods_are_graded_by_the_option_they_choose():
     assert told == {"acc": 0.0, "acc_norm": 0.0, "graded": 0.5, "near": 1.0}
     assert grading.letter(doc, [(-8.0, False), (-1.0, True), (-1.5, False)]) == {"acc": 1.0, "graded": 1.0, "near": 0.0}
     assert grading.label(doc, [(-3.0, False), (-1.0, True), (-2.0, False)]) == {"acc": 1.0}
-    assert grading.open_answer({"answer": "The end."}, [" the END "]) == {"exact": 1.0, "word_f1": 1.0}
+    assert grading.open_answer({"answers": ["Fin", "The end."]}, [" the END "]) == {"exact": 1.0, "word_f1": 1.0}

@@ -24,7 +24,7 @@ def row(number: int, source: str | None = None) -> dict[str, Any]:
     return {
         "id": f"qa:{number}",
         "question": f"What is the colour of thing {number}?",
-        "answer": f"red {number}",
+        "answers": [f"red {number}"],
         "evidence": [{"record": "kb:1", "start": 0, "end": len(text), "text": text}] if text else [],
     }
 
@@ -37,7 +37,7 @@ def test_traps_7_and_8_the_judge_sees_the_words_of_the_source_or_is_not_asked():
     judged = judge_answers([row(1), row(2, source="")], ["red 1", "red 2"], judge)
     (question,) = judge.asked
     assert row(1)["evidence"][0]["text"] in question.prompt
-    assert row(1)["answer"] in question.prompt
+    assert row(1)["answers"][0] in question.prompt
     assert [(one.verdict, one.trouble, one.score) for one in judged] == [("correct", "", 1.0), ("", "no-source", 0.0)]
 
 
@@ -76,7 +76,7 @@ def test_trap_16_a_reply_without_a_verdict_is_no_point_and_is_counted():
             "x\nVerdict: wrong.",
         ]
     )
-    judged = judge_answers(ROWS[:6], [one["answer"] for one in ROWS[:6]], Scripted(lambda prompt: next(said)))
+    judged = judge_answers(ROWS[:6], [one["answers"][0] for one in ROWS[:6]], Scripted(lambda prompt: next(said)))
     assert [one.trouble for one in judged] == ["unparsable"] * 4 + ["", ""]
     assert [one.score for one in judged] == [0, 0, 0, 0, 1, 0]
     assert {one.trouble for one in judge_answers(ROWS, ["x"] * 90, broken)} == {"call-failed"}
@@ -99,7 +99,7 @@ def test_an_answer_cannot_speak_to_the_judge():
 
 
 def test_pairs_are_seen_in_both_orders_and_only_agreement_counts():
-    right, wrong = [one["answer"] for one in ROWS], ["blue"] * 90
+    right, wrong = [one["answers"][0] for one in ROWS], ["blue"] * 90
     judge = Scripted(fair_judge)
     compared = compare_answers(ROWS, right, wrong, judge)
     assert compared.count() == {"first": 90}
@@ -133,7 +133,6 @@ def labelled_sheet(path: Path, judge: Scripted | None = None) -> list[dict[str, 
     path.write_text(sheet(ROWS, said, judge_answers(ROWS, said, judge or Scripted(fair_judge))))
     rows = list(csv.DictReader(io.StringIO(path.read_text())))
     for cells in rows:
-        cells["human"] = {"r": "Wrong", "n": "wrong"}.get(cells["answer"][0], "") or "wrong"
         cells["human"] = (
             "correct" if cells["answer"] == cells["reference"] else "partly" if "or" in cells["answer"] else "wrong"
         )
@@ -201,7 +200,7 @@ def test_a_sheet_whose_texts_a_spreadsheet_changed_is_rejected(tmp_path: Path):
 
 def test_a_cell_that_looks_like_a_formula_is_not_run(tmp_path: Path):
     texts = ["=1+1", "+49", "@x", "-5", "'quoted'", "plain", "two\nlines, and a comma"]
-    rows = [{**row(number), "answer": text} for number, text in enumerate(texts)]
+    rows = [{**row(number), "answers": [text]} for number, text in enumerate(texts)]
     path = tmp_path / "calibration.csv"
     path.write_text(sheet(rows, texts, judge_answers(rows, texts, Scripted(fair_judge))))
     cells = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
@@ -229,6 +228,6 @@ def test_kappa_of_a_known_table():
 
 
 def test_labels_that_the_judge_gives_no_verdict_on_are_told():
-    labelled = [Labelled(one, one["answer"], "correct") for one in ROWS]
+    labelled = [Labelled(one, one["answers"][0], "correct") for one in ROWS]
     found = agreement(labelled, 0, Scripted(lambda _: "no idea"))
     assert (found.labels, found.unjudged, found.state) == (0, 90, "too few labels")

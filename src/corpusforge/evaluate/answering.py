@@ -139,10 +139,7 @@ def _graded(task: Asked, row: Row, options: Sequence[str], reply: Reply) -> Answ
         scores = {"acc": float(label == row["answer"])}
     else:
         said = None if said is None else grading.cut(said, task.told["stop"])
-        scores = {
-            "exact": grading.exact(said or "", row["answer"]),
-            "word_f1": grading.word_f1(said or "", row["answer"]),
-        }
+        scores = grading.open_scores(said or "", row)
         scores = dict.fromkeys(scores, 0.0) if said is None else scores
     return Answer(row["id"], cluster, row["source"], said, scores, trouble)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import log2
 from typing import Any
 
-from corpusforge.evaluate.grading import RIGHT, exact, grades, plain, word_f1
+from corpusforge.evaluate.grading import RIGHT, grades, open_scores, plain
 from corpusforge.evaluate.intervals import wilson
 from corpusforge.evaluate.tasks import EvalTask, chance
 from corpusforge.record import stable_hash
@@ -36,16 +36,20 @@ def _majority(task: EvalTask, rows: Rows) -> dict[str, float]:
     """The same answer every time: the letter, label or open answer that is right most often."""
     n = len(rows)
     if task.kind == "open":
-        often = Counter(plain(row["answer"]) for row in rows)
+        often = Counter(reference for row in rows for reference in _references(row))
         answer = min(often, key=lambda text: (-often[text], text))
-        scores = [(exact(answer, row["answer"]), word_f1(answer, row["answer"])) for row in rows]
-        return {"exact": sum(s for s, _ in scores) / n, "word_f1": sum(s for _, s in scores) / n}
+        scores = [open_scores(answer, row) for row in rows]
+        return {metric: sum(score[metric] for score in scores) / n for metric in scores[0]}
     gold = Counter(row["gold"] for row in rows)
     place = min(gold, key=lambda index: (-gold[index], index))
     if task.kind == "label":
         return {"acc": gold[place] / n}
     picked = [grades(row)[row["choices"][min(place, len(row["choices"]) - 1)]] for row in rows]
     return {"acc": sum(grade == RIGHT for grade in picked) / n, "graded": sum(picked) / n}
+
+
+def _references(row: Mapping[str, Any]) -> set[str]:
+    return {plain(answer) for answer in row["answers"]}
 
 
 def _choices_only(rows: Rows) -> dict[str, Any]:

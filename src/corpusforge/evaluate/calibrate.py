@@ -14,7 +14,7 @@ import orjson
 
 from corpusforge.errors import UsageError
 from corpusforge.evaluate.asking import Ask
-from corpusforge.evaluate.grading import VERDICTS, source_of
+from corpusforge.evaluate.grading import VERDICTS, reference_of, source_of
 from corpusforge.evaluate.intervals import RESAMPLES, Interval
 from corpusforge.evaluate.judge import Judged, judge_answers
 from corpusforge.record import stable_hash
@@ -87,7 +87,7 @@ def sheet(rows: Sequence[Mapping[str, Any]], answers: Sequence[str | None], judg
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for key, row, answer in sorted(chosen, key=lambda entry: entry[0]):
-        cells = (row["question"], row["answer"], source_of(row), answer)
+        cells = (row["question"], reference_of(row), source_of(row), answer)
         writer.writerow((key, "", *map(_shown, cells)))
     return out.getvalue()
 
@@ -110,7 +110,7 @@ def read_sheet(path: Path) -> tuple[list[Labelled], int]:
         if human not in VERDICTS:
             raise UsageError(f"the label must be one of {', '.join(VERDICTS)}.", where=f"{path}:{number}", hint=_HINT)
         texts = [_read(str(cells[name])) for name in COLUMNS[2:]]
-        row = {"question": texts[0], "answer": texts[1], "evidence": [{"text": texts[2]}]}
+        row = {"question": texts[0], "answers": [texts[1]], "evidence": [{"text": texts[2]}]}
         if _key(row, texts[3]) != cells["key"]:
             rejected += 1
             continue
@@ -161,7 +161,7 @@ def _kappa_interval(pairs: Sequence[tuple[str, str]]) -> Interval:
 
 
 def _key(row: Mapping[str, Any], answer: str) -> str:
-    parts = (row["question"], row["answer"], source_of(row), answer)
+    parts = (row["question"], reference_of(row), source_of(row), answer)
     return stable_hash("sheet", *("\n".join(part.split()) for part in parts))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge.evaluate.items import answer_of, make_item, table_of, with_text
+from corpusforge.evaluate.same import consistent, merge_open
 from corpusforge.evaluate.tasks import MAX_LABELS, closed_set
 from corpusforge.record import Record, stable_hash
 from corpusforge.shards import from_row
@@ -21,13 +22,16 @@ Row = dict[str, Any]
 class Gathered:
     """Rows by table, sorted by id; the labels of each source that has a closed set; what was left out or lacks proof.
 
-    `unproven` counts questions and items of which no evidence lies in a held-out record.
+    `unproven` counts questions and items of which no evidence lies in a held-out record; `merged` and `items_left_out`,
+    by table, items that ask the same as another (`same.py`).
     """
 
     tables: dict[str, list[Row]] = field(default_factory=dict)
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     texts_left_out: dict[str, int] = field(default_factory=dict)
     unproven: int = 0
+    merged: dict[str, int] = field(default_factory=dict)
+    items_left_out: dict[str, int] = field(default_factory=dict)
 
 
 def gather(shards: Sequence[Path], roles: Mapping[str, str], texts_per_source: int) -> Gathered:
@@ -59,8 +63,13 @@ def gather(shards: Sequence[Path], roles: Mapping[str, str], texts_per_source: i
         found.tables["holdout_text"] = [row for kept in texts.values() for _, _, row in kept]
     _prove(found, shards)
     _label(found, shards)
-    for rows in found.tables.values():
-        rows.sort(key=lambda row: str(row["id"]))
+    for name, rows in list(found.tables.items()):
+        if name == "mcq" or name.removeprefix("tasks/") in found.labels:
+            found.tables[name], found.items_left_out[name] = consistent(rows)
+        elif name != "holdout_text":
+            found.tables[name], found.merged[name] = merge_open(rows)
+        found.tables[name].sort(key=lambda row: str(row["id"]))
+    found.tables = {table: rows for table, rows in found.tables.items() if rows}
     return found
 
 

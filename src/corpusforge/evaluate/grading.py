@@ -114,6 +114,21 @@ def word_f1(reply: str, answer: str) -> float:
     return 2 * both / (len(given) + len(gold)) if both else 0.0
 
 
+def open_scores(reply: str, row: Mapping[str, Any]) -> dict[str, float]:
+    """Exact match and F1 of words with the nearest of a row's references; where several are known, each is right."""
+    references = row["answers"]
+    return {
+        "exact": max(exact(reply, reference) for reference in references),
+        "word_f1": max(word_f1(reply, reference) for reference in references),
+    }
+
+
+def reference_of(row: Mapping[str, Any]) -> str:
+    """A row's references as a judge sees them."""
+    references = row["answers"]
+    return str(references[0]) if len(references) == 1 else "\n\nor:\n\n".join(references)
+
+
 def _first_line(reply: str) -> str:
     return next((line.strip() for line in reply.splitlines() if line.strip()), "")
 
@@ -139,7 +154,7 @@ def label(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict
 
 def open_answer(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """lm-evaluation-harness, open answers: exact match and F1 of words, both after `plain`."""
-    return {"exact": exact(results[0], doc["answer"]), "word_f1": word_f1(results[0], doc["answer"])}
+    return open_scores(results[0], doc)
 
 
 def domain_texts(dataset: Any) -> Any:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from corpusforge.evaluate.asking import Ask, Question, Reply
-from corpusforge.evaluate.grading import VERDICTS, filled, read_preference, read_verdict, source_of
+from corpusforge.evaluate.grading import VERDICTS, filled, read_preference, read_verdict, reference_of, source_of
 
 _REASON_TOKENS = 256
 Trouble = Literal["", "no-source", "no-answer", "call-failed", "unparsable"]
@@ -83,7 +83,7 @@ def judge_answers(
         trouble = _beforehand(row, answer)
         made.append(Judged("", trouble) if trouble else None)
         if not trouble:
-            parts = {"question": row["question"], "source": source_of(row), "reference": row["answer"]}
+            parts = {"question": row["question"], "source": source_of(row), "reference": reference_of(row)}
             asked.append(Question("judge", filled(prompt.text, **parts, answer=answer or ""), _REASON_TOKENS))
     replies = iter(ask(asked))
     return [one if one is not None else _read(next(replies)) for one in made]
@@ -103,7 +103,7 @@ def compare_answers(
             trouble = "no-answer"
         plan.append(trouble)
         if trouble is None:
-            parts = {"question": row["question"], "source": source_of(row), "reference": row["answer"]}
+            parts = {"question": row["question"], "source": source_of(row), "reference": reference_of(row)}
             for left, right in ((one, two), (two, one)):
                 text = filled(COMPARE.text, **parts, first=left or "", second=right or "")
                 asked.append(Question("judge", text, _REASON_TOKENS))

@@ -183,7 +183,8 @@ def chance(task: EvalTask, rows: Sequence[Mapping[str, Any]]) -> dict[str, float
     if task.kind == "label":
         return {"acc": 1 / len(task.labels)}
     if task.kind == "open":
-        return {"exact": 1 / len({plain(row["answer"]) for row in rows})}
+        references = [{plain(answer) for answer in row["answers"]} for row in rows]
+        return {"exact": sum(map(len, references)) / n / len(set().union(*references))}
     right = sum(1 / len(row["choices"]) for row in rows) / n
     near = sum(len(row["near_indices"]) / len(row["choices"]) for row in rows) / n
     extra = {"acc_norm": right} if task.kind == "cloze" else {}
@@ -191,7 +192,7 @@ def chance(task: EvalTask, rows: Sequence[Mapping[str, Any]]) -> dict[str, float
 
 
 def _open(name: str, table: str, prompt: Prompt, rows: Sequence[Mapping[str, Any]]) -> EvalTask:
-    answers = [row["answer"] for row in rows]
+    answers = [answer for row in rows for answer in row["answers"]]
     # An answer ends where the model goes on to something else; a stop that an answer holds would cut it short.
     stop = next((s for s in ("\n", "\nQuestion:", "\n\n\n") if not any(s in answer.strip() for answer in answers)), "")
     longest = max((len(answer.encode()) for answer in answers), default=0)

@@ -43,7 +43,8 @@ class EvalFile:
 class EvalReport:
     """What was exported: rows by table and task, items by benchmark task, files, the seal, and what was left out.
 
-    `texts_left_out` counts held-out texts beyond the most of a source, `unproven` questions without evidence.
+    `texts_left_out` counts held-out texts beyond the most of a source, `unproven` questions without evidence, `merged`
+    items whose prompt stands in another, `items_left_out` copies and those that contradict one another.
     """
 
     qa: int = 0
@@ -52,6 +53,8 @@ class EvalReport:
     texts: dict[str, int] = field(default_factory=dict)
     texts_left_out: dict[str, int] = field(default_factory=dict)
     unproven: int = 0
+    merged: dict[str, int] = field(default_factory=dict)
+    items_left_out: dict[str, int] = field(default_factory=dict)
     benchmark: dict[str, int] = field(default_factory=dict)
     seal: str = ""
     files: list[EvalFile] = field(default_factory=list)
@@ -65,6 +68,8 @@ class EvalReport:
             "texts": self.texts,
             "texts_left_out": self.texts_left_out,
             "unproven": self.unproven,
+            "merged": self.merged,
+            "items_left_out": self.items_left_out,
             "benchmark": self.benchmark,
             "seal": self.seal,
             "files": [
@@ -95,6 +100,8 @@ def write_eval(
     """
     found = gather(shards, roles or {}, texts_per_source)
     report = EvalReport(texts_left_out=found.texts_left_out, unproven=found.unproven)
+    report.merged = {table: n for table, n in sorted(found.merged.items()) if n}
+    report.items_left_out = {table: n for table, n in sorted(found.items_left_out.items()) if n}
     if not found.tables:
         return report
     items = _write_tables(found, out, report)
@@ -175,6 +182,8 @@ def _arrow(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     place = [("end", pa.int64()), ("record", pa.string()), ("start", pa.int64()), ("text", pa.large_string())]
     types = {
         "parents": pa.list_(pa.string()),
+        "answers": pa.list_(pa.string()),
+        "also": pa.list_(pa.string()),
         "choices": pa.list_(pa.string()),
         "letters": pa.list_(pa.string()),
         "gold": pa.int64(),

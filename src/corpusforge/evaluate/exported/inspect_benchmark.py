@@ -80,8 +80,7 @@ def by_words(name):
 
     async def score(state, target):
         reply = grading.cut(state.output.completion, stops)
-        value = {"exact": grading.exact(reply, target.text), "word_f1": grading.word_f1(reply, target.text)}
-        return Score(value=value, answer=reply)
+        return Score(value=grading.open_scores(reply, state.metadata["row"]), answer=reply)
 
     return score
 
@@ -95,7 +94,9 @@ def by_judge(name):
         row, reply = state.metadata["row"], grading.cut(state.output.completion, stops)
         source, verdict, said = grading.source_of(row), None, ""
         if source and reply.strip():
-            text = grading.filled(JUDGE, question=row["question"], source=source, reference=row["answer"], answer=reply)
+            text = grading.filled(
+                JUDGE, question=row["question"], source=source, reference=grading.reference_of(row), answer=reply
+            )
             given = await get_model(role="grader").generate(text, config=JUDGING)
             said = given.completion
             verdict = grading.read_verdict(said)
