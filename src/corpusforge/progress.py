@@ -13,6 +13,7 @@ from typing import Any
 from corpusforge.console import duration, say
 from corpusforge.explain import last_seconds
 from corpusforge.plan import Plan, StepState, Walk
+from corpusforge.writing import written_lines
 
 PLAIN_EVERY = 30.0
 
@@ -87,11 +88,17 @@ class Progress:
         self._told = now
         self._look(plan)
         lines = [self._step(name, line) for name, line in self._lines.items() if line.told()]
+        writing = [f"  {line}" for line in written_lines(plan, self._states or {}, self._read())]
         if self.live:
-            self._draw([*lines, f"  {self._overall(now)}"])
+            self._draw([*lines, *writing, f"  {self._overall(now)}"])
+        elif writing:
+            say("\n".join([*writing, f"  {self._overall(now)}"]))
         else:
             active = next((n for n in reversed(self._lines) if self._lines[n].read), "ingest")
             say(f"{self._step(active, self._lines[active])}; {self._overall(now)}")
+
+    def _read(self) -> dict[str, int]:
+        return {name: line.read for name, line in self._lines.items()}
 
     def _draw(self, lines: list[str]) -> None:
         """Write over what was drawn last; a line longer than the terminal would break the counting of lines."""

@@ -62,7 +62,8 @@ def run_tasks(tasks: Sequence[Task], root: Path, settings: Run, progress: Progre
     try:
         if settings.executor == "local" and (len(tasks) == 1 or workers(settings) == 1):
             for task in tasks:
-                _guarded(task, root, scratch)
+                with _ticking(progress):
+                    _guarded(task, root, scratch)
                 progress()
         else:
             _execute(tasks, root, settings, scratch, progress)
@@ -70,6 +71,24 @@ def run_tasks(tasks: Sequence[Task], root: Path, settings: Run, progress: Progre
         _raise_unfinished(tasks, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _ticking(progress: Progress) -> Iterator[None]:
+    """Call `progress` about twice a second from beside a task that this process itself performs."""
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(0.5):
+            progress()
+
+    beside = threading.Thread(target=tick, daemon=True, name="progress")
+    beside.start()
+    try:
+        yield
+    finally:
+        done.set()
+        beside.join()
 
 
 def sweep(root: Path) -> None:

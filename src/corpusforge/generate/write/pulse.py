@@ -33,6 +33,7 @@ class Pulse:
         self._ctx, self._task = ctx, task
         self._totals: Counter[str] = Counter()
         self._missing: Counter[str] = Counter()
+        self._record = ""
         self._told = 0.0
         self._started = time.time()
 
@@ -57,9 +58,11 @@ class Pulse:
         with (folder / SPEED).open("ab") as file:  # one short write: lines of several workers do not mix
             file.write(orjson.dumps(line) + b"\n")
 
-    def add(self, written: Written) -> None:
-        """Count what came of a chunk, and tell it when half a second has gone by."""
+    def add(self, record: str, written: Written) -> None:
+        """Count what came of a chunk of a record, and tell it when half a second has gone by."""
         totals = self._totals
+        totals["records"] += record != self._record
+        self._record = record
         totals["chunks"] += bool(written.asked)
         totals["asked"] += written.asked
         totals["rows"] += len(written.rows)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from corpusforge.errors import UsageError
 from corpusforge.generate.engines.session import Session, in_order, opened
-from corpusforge.generate.engines.weights import engine_identity
+from corpusforge.generate.engines.weights import engine_identity, named
 from corpusforge.generate.rows import evidence, make_row, row_id, wanted
 from corpusforge.generate.write.asking import Order, Scribe, Written
 from corpusforge.generate.write.chunk import Chunk, Span, chosen, chunks, tokens_bound
@@ -120,7 +120,7 @@ class Writer(Stage):
         with opened(settings.engine, ctx) as session, Pulse(ctx, self.task) as pulse:
             work = partial(self._work, session=session, prompts=prompts, settings=settings)
             for passage, written in in_order(session, work, self.passages(records, ctx)):
-                pulse.add(written)
+                pulse.add(passage.record.id, written)
                 yield passage, written
 
     def passages(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Passage]:
@@ -211,12 +211,13 @@ def document_of(chunk: Chunk, prompt: Prompt, settings: WriterSettings) -> str:
 def lineage(task: str, chunk: Chunk, prompt: Prompt, settings: WriterSettings) -> dict[str, Any]:
     """What a row tells of how it came about, beside its evidence."""
     engine = settings.engine
+    model, revision = named(engine)
     first, last = chunk.byte_span
     return {
         "task": task,
         "engine": engine.kind,
-        "model": Path(engine.model).name if engine.is_folder else engine.model,
-        "revision": engine.revision,
+        "model": model,
+        "revision": revision,
         "template": prompt.name,
         "template_version": prompt.version,
         "template_hash": prompt.hash,
