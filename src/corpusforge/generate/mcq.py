@@ -18,11 +18,13 @@ from corpusforge.generate.qa_pair import Pair
 from corpusforge.generate.questions import asked, repeats
 from corpusforge.generate.rows import context, evidence, make_row, wanted
 from corpusforge.generate.sentences import normalised
-from corpusforge.record import Dropped, Kind, Record
+from corpusforge.record import Dropped, Kind, Record, stable_hash
 from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+TRIES = 4
 
 
 class MCQSettings(StageSettings):
@@ -80,7 +82,12 @@ class MCQ(Stage):
             told = f" {normalised(record.text)} "
             places = 1 + settings.near + settings.far
             first = pick(places, record.id, "gold")
+            of_section: dict[int, int] = {}
             for row, pair, gold in _candidates(record, ctx):
+                if made == settings.max_per_record:
+                    break
+                if of_section.get(pair.section, 0) == settings.per_passage:
+                    continue
                 if row in left_out:
                     reasons.append(left_out[row])
                     continue
@@ -93,6 +100,7 @@ class MCQ(Stage):
                     reasons.append(found)
                     continue
                 made += 1
+                of_section[pair.section] = of_section.get(pair.section, 0) + 1
                 ctx.count(record.source, f"mcq.{pair.family}")
                 yield _item(question, found)
             for reason in reasons:
@@ -112,7 +120,10 @@ def _candidates(record: Record, ctx: StageContext) -> Iterator[tuple[str, Pair, 
             fitting.append(pair)
     # Pairs that can have a slightly wrong option come first; the others only where a record has no such pair.
     fitting = [pair for pair in fitting if can_be_near(pair, record)] or fitting
-    for row, pair in numbered(record, "mcq", choose(record, fitting, settings.per_passage, settings.max_per_record)):
+    # More than are asked for: not each can be given wrong options that leave no cue.
+    most, section = settings.max_per_record * TRIES, settings.per_passage * TRIES
+    rows = list(numbered(record, "mcq", choose(record, fitting, section, most)))
+    for row, pair in sorted(rows, key=lambda entry: stable_hash("try", entry[0])):
         yield row, pair, option(pair)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations, islice
 
 from corpusforge.generate.mcq_pool import Pool, Value
 from corpusforge.generate.mcq_slots import altered, as_option, form, stems
@@ -16,7 +18,15 @@ from corpusforge.record import Record, stable_hash
 LETTERS = "ABCDEFGH"
 MIN_RATIO = 0.5
 MAX_RATIO = 2.0
+NO_CUE = 10.0
+MOST_SETS = 8
+NONE_LONGER = 70
+OVERLAP = 0.4
+LIKENESS = 0.4
 _SHORT = 8
+# `{{path}}` stands for what the user puts in; `{{[-l|--list]}}` are two ways to write an option.
+_ARGUMENT = re.compile(r"\{\{(?!\[)[^}]*\}\}")
+_PART = re.compile(r"[\w%.+/]+")
 _normal = lru_cache(maxsize=1 << 16)(normalised)
 _SPEAKING = frozenset({"faq", "gold", "definition", "entry"})
 
@@ -53,59 +63,150 @@ def topic(record: Record) -> str:
 
 
 def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Options | str:
-    """The options of an item with the right one at place `at`, or the reason why there are not enough wrong ones."""
-    taken = [question.gold]
-    # How many wrong options are longer than the right one is drawn evenly, so that length tells nothing over the set.
-    longer = int(stable_hash(question.row, "longer"), 16) % (near + far + 1)
-    nearly = _take(question, _near(question, pool), near, taken, longer)
-    if len(nearly) < near:
+    """The options of an item with the right one at place `at`, or the reason why there are not enough wrong ones.
+
+    Of the wrong options at hand those are taken that leave the fewest cues: see `_cues`.
+    """
+    gold = question.gold
+    nearly = list(combinations(_fitting(question, (text for text, _ in _near(question, pool)), []), near))[:MOST_SETS]
+    if not nearly:
         return "no-near-distractor"
-    wholly = _take(question, _far(question, pool), far, taken, longer)
-    if len(wholly) < far:
-        return "no-far-distractor"
-    wrong = sorted([*nearly, *wholly], key=lambda text: stable_hash(question.row, "place", text))
-    texts = [*wrong[:at], question.gold, *wrong[at:]]
+    made = frozenset(text for text, changed in _near(question, pool) if changed)
+    best: tuple[float, int, tuple[str, ...], tuple[str, ...]] | None = None
+    enough = False
+    for chosen in nearly:
+        for wholly in _far_sets(question, pool, far, chosen, paired=bool(made.intersection(chosen))):
+            enough = True
+            cost = _cues(question, [*chosen, *wholly])
+            if cost < NO_CUE and (best is None or cost < best[0]):
+                best = (cost, 0, chosen, wholly)
+        if best is not None and best[0] < 0.5:
+            break
+    if best is None:
+        return "overlap-cue" if enough else "no-far-distractor"
+    _, _, near_texts, far_texts = best
+    wrong = sorted([*near_texts, *far_texts], key=lambda text: stable_hash(question.row, "place", text))
+    texts = [*wrong[:at], gold, *wrong[at:]]
     return Options(
-        tuple(texts), at, tuple(texts.index(text) for text in nearly), tuple(texts.index(text) for text in wholly)
+        tuple(texts),
+        at,
+        tuple(texts.index(text) for text in near_texts),
+        tuple(texts.index(text) for text in far_texts),
     )
 
 
-def _near(question: Question, pool: Pool) -> Iterator[str]:
-    """Slightly wrong: another value of the same slot beside the answer, the answer with one thing changed, or a value
-    of the same slot elsewhere."""
-    pair, row = question.pair, question.row
-    if pair.family == "command":
-        yield from reversed(_by_likeness(question))
-        return
-    beside = [as_option(value, pair.family) for value in pair.siblings]
-    yield from _shuffled(
-        row, (v for v in beside if form(question.record, pair, v) == form(question.record, pair, question.gold))
-    )
-    yield from (changed for changed in altered(question.gold, pair.family, row) if _untold(question, changed))
-    if ":" in pair.slot:
-        for value in _from_place(row, pool.by_slot.get(pair.slot, [])):
-            if value.group != question.record.group and _untold(question, value.value):
-                yield value.value
+def _cues(question: Question, wrong: Sequence[str]) -> float:
+    """How much the looks of the options tell.
+
+    Places of the right one among all are drawn evenly for each item: by length, by likeness to the others and by words
+    of its own; the cost is the distance from them. NO_CUE is added where the right one alone repeats most of the
+    question, except in as many items as chance would have it.
+    """
+    gold, row, n = question.gold, question.row, len(wrong)
+    longer = sum(len(text) >= len(gold) for text in wrong)
+    draw = int(stable_hash(row, "longer"), 16) % 100
+    # Few items have enough wrong options that are shorter, so no longer one is aimed at more often than it is met.
+    aim = 0 if draw < NONE_LONGER else 1 + (draw - NONE_LONGER) * n // (100 - NONE_LONGER)
+    sets = [frozenset(_normal(text).split()) for text in (gold, *wrong)]
+    alike = [sum(_jaccard(one, other) for other in sets) for one in sets]
+    liker = sum(one > alike[0] + 0.01 for one in alike[1:])
+    like_aim = int(stable_hash(row, "likeness"), 16) % (n + 1)
+    own = [len(one.difference(*(sets[:k] + sets[k + 1 :]))) for k, one in enumerate(sets)]
+    alone_aim = int(stable_hash(row, "own"), 16) % (n + 1)
+    rarer = abs(sum(one >= own[0] for one in own[1:]) - alone_aim)
+    asked = set(stems(question.pair.question))
+    shared = [len(asked.intersection(stems(text))) for text in (gold, *wrong)]
+    alone = shared[0] > max(shared[1:])
+    chance = int(stable_hash(row, "overlap"), 16) % (4 * (n + 1)) == 0
+    # Seldom has a wrong one more words of the question; as many is what can be had.
+    fewer = sum(one < shared[0] for one in shared[1:])
+    told = OVERLAP * fewer + (NO_CUE if alone and not chance else 0)
+    return abs(longer - aim) + LIKENESS * (abs(liker - like_aim) + rarer) + told
 
 
-def _far(question: Question, pool: Pool) -> Iterator[str]:
-    """Completely wrong: of the same form, from another group and topic, and nowhere in the parent's text; of commands,
-    those for other ends that look least like the right one."""
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / max(1, len(one | other))
+
+
+def _fitting(question: Question, candidates: Iterable[str], taken: Sequence[str], most: int = 8) -> list[str]:
+    """The first candidates that can stand beside the right answer and each other."""
+    found: list[str] = []
+    for value in candidates:
+        if _fits(question, value, [question.gold, *taken, *found]):
+            found.append(value)
+            if len(found) == most:
+                break
+    return found
+
+
+def _far_sets(
+    question: Question, pool: Pool, far: int, near: Sequence[str], *, paired: bool
+) -> Iterator[tuple[str, ...]]:
+    """Sets of completely wrong options. As the right answer has a slightly wrong one like it, so has a completely wrong
+    one another like it, else who sees that two options are alike need only choose between these: of one place in the
+    corpus, or, where the slightly wrong option is the right one changed (`paired`), changed in the same way."""
     if question.pair.family == "command":
         # The question names the program, so a command of another program would give the right one away: a guesser that
         # counted shared words got 77% of such items. What the same program does for other ends is as wrong.
-        yield from _by_likeness(question)
+        yield from islice(combinations(_fitting(question, _by_likeness(question), near), far), 4 * MOST_SETS)
         return
-    values = pool.by_form.get(form(question.record, question.pair, question.gold), [])
+    values = list(islice(_far(question, pool), 12 * MOST_SETS))
+    places: dict[tuple[str, str], list[str]] = {}
+    for value in values:
+        places.setdefault((value.group, value.slot), []).append(value.value)
+    made = 0
+    for value in values:
+        if paired:
+            like = altered(value.value, question.pair.family, question.row)
+            like = [text for text in like if _untold(question, text)]
+        else:
+            like = [text for text in places[value.group, value.slot] if text != value.value]
+        texts = _fitting(question, [value.value, *like], near, far)
+        if far > 2 and len(texts) >= 2:
+            texts = _fitting(question, [*texts[:2], *(other.value for other in values)], near, far)
+        if len(texts) == far and texts[0] == value.value:
+            yield tuple(texts)
+            made += 1
+            if made == MOST_SETS:
+                return
+    if not made:
+        texts = _fitting(question, (value.value for value in values), near, 3 * far)
+        yield from islice(combinations(texts, far), MOST_SETS)
+
+
+def _near(question: Question, pool: Pool) -> Iterator[tuple[str, bool]]:
+    """Slightly wrong: another value of the same slot beside the answer, the answer with one thing changed (True), or a
+    value of the same slot elsewhere."""
+    pair, row = question.pair, question.row
+    if pair.family == "command":
+        yield from ((value, False) for value in reversed(_by_likeness(question)))
+        return
+    beside = [as_option(value, pair.family) for value in pair.siblings]
+    alike = form(question.record, pair, question.gold)
+    yield from ((value, False) for value in _shuffled(row, beside) if form(question.record, pair, value) == alike)
+    yield from ((text, True) for text in altered(question.gold, pair.family, row) if _untold(question, text))
+    if ":" in pair.slot:
+        for value in _from_place(row, pool.by_slot.get(pair.slot, [])):
+            if value.group != question.record.group and _untold(question, value.value):
+                yield value.value, False
+
+
+def _far(question: Question, pool: Pool) -> Iterator[Value]:
+    """Completely wrong: of the same form, from another group and topic, and nowhere in the parent's text; values of the
+    same slot first."""
+    alike = form(question.record, question.pair, question.gold)
+    same_slot = [value for value in pool.by_slot.get(question.pair.slot, []) if value.form == alike]
     asked = set(stems(question.pair.question)) if question.pair.family in _SPEAKING else set()
-    for value in _from_place(question.row, values):
-        if value.group == question.record.group or value.topic == question.topic:
-            continue
-        if not _as_long(question.gold, value.value):
-            continue
-        # An answer that speaks of what was asked may be right elsewhere, and so here.
-        if not asked.intersection(stems(value.value)) and _untold(question, value.value):
-            yield value.value
+    seen: set[str] = set()
+    for values in (same_slot, pool.by_form.get(alike, [])):
+        for value in _from_place(question.row, values):
+            if value.group == question.record.group or value.topic == question.topic or value.value in seen:
+                continue
+            seen.add(value.value)
+            # An answer that speaks of what was asked may be right elsewhere, and so here.
+            fits = _as_long(question.gold, value.value) and not asked.intersection(stems(value.value))
+            if fits and _untold(question, value.value):
+                yield value
 
 
 def _by_likeness(question: Question) -> list[str]:
@@ -130,35 +231,26 @@ def _shuffled(row: str, values: Iterable[str]) -> list[str]:
     return sorted(set(values), key=lambda value: stable_hash(row, value))
 
 
-def _take(question: Question, candidates: Iterator[str], n: int, taken: list[str], longer: int) -> list[str]:
-    """The first `n` that can stand beside those taken, those that bring the lengths nearer to the aim first."""
-    chosen: list[str] = []
-    waiting: list[str] = []
-    for value in candidates:
-        if len(chosen) == n or len(waiting) >= 12 * n:
-            break
-        if not _fits(question.gold, value, [*taken, *waiting]):
-            continue
-        have = sum(len(text) > len(question.gold) for text in taken[1:])
-        if (len(value) > len(question.gold)) == (have < longer):
-            chosen.append(value)
-            taken.append(value)
-        else:
-            waiting.append(value)
-    while len(chosen) < n and waiting:
-        value = waiting.pop(0)
-        chosen.append(value)
-        taken.append(value)
-    return chosen
-
-
-def _fits(gold: str, value: str, taken: list[str]) -> bool:
+def _fits(question: Question, value: str, taken: Sequence[str]) -> bool:
+    gold = question.gold
     if not value or not _as_long(gold, value):
         return False
+    if question.pair.family == "command":
+        right_words, wrong_words = _command_words(gold), _command_words(value)
+        # What does the same and something more is right as well: cancel ID, cancel --verbose ID. What lacks something
+        # is left out too, else the right one would be the one that says most.
+        if right_words <= wrong_words or wrong_words <= right_words:
+            return False
     normal, right = f" {_normal(value)} ", f" {_normal(gold)} "
     if normal in right or right in normal:
         return False
     return all(_normal(text) != normal.strip() and text != value for text in taken)
+
+
+@lru_cache(maxsize=1 << 14)
+def _command_words(command: str) -> frozenset[str]:
+    """The words of a command with each argument to be filled in as one and the same word."""
+    return frozenset(_PART.findall(_ARGUMENT.sub(" _ ", command)))
 
 
 def _as_long(gold: str, value: str) -> bool:
