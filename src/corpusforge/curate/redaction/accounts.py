@@ -180,7 +180,9 @@ ACCOUNTS: tuple[Rule, ...] = (
          ("booking", "reservation", "confirmation", "itinerary", "pnr", "locator"), digits=1, cased=True),
     # Its checksum is in its capitals, which most writers drop (ERC-55).
     Rule("CRYPTO", "ethereum", r"(?<![A-Za-z0-9])0x[0-9a-f]{40}(?![A-Za-z0-9])", 0.9, ("0x",), digits=4),
-    Rule("IBAN_CODE", "iban", r"(?<![A-Za-z0-9])(?:" + _IBANS + r")(?![A-Za-z0-9])", 1.0, digits=8, check=_iban),
+    Rule("IBAN_CODE", "iban",
+         r"(?<![A-Za-z0-9])(?=[A-Z][ ]?[A-Z][ ]?\d[ ]?\d)(?:" + _IBANS + r")(?![A-Za-z0-9])", 1.0,
+         digits=8, check=_iban),
     _cue("CUSTOMER_ID", "customer-cue", r"(?:customer|client|member(?:ship)?|patient|employee|student|subscriber"
          r"|loyalty|frequent flyer|policy|claim)(?:[ ]?id)?",
          ("customer", "client", "member", "patient", "employee", "student", "subscriber", "loyalty", "flyer",

@@ -310,9 +310,10 @@ def _town(text: str, start: int, end: int, *, free: bool, line: bool) -> int:
     return stop if text[stop - 1] != "." else stop - 1
 
 
+_SMALL_TAIL = re.compile(r"(?:[a-z]+ ){1,4}(?:\d{5}|[a-z]{2} \d{4,5})(?: (?:usa|us|uk|india|canada))?\b")
+
+
 def _small_tail(text: str, start: int) -> int:
     """Lower-case town, state and code after a lower-case street: `new york ny 10036 usa`."""
-    match = re.compile(r"(?:[a-z]+ ){1,4}(?:\d{5}|[a-z]{2} \d{4,5})(?: (?:usa|us|uk|india|canada))?\b").match(
-        text, start
-    )
+    match = _SMALL_TAIL.match(text, start)
     return match.end() if match and text[start:].islower() else 0

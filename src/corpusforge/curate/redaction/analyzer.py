@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,9 @@ _MOST_REMEMBERED = 1 << 15
 # Presidio's forms are narrow: all fit in one automaton.
 _TOGETHER = 64
 _MAX_SCORE = 1.0
+_NONE: frozenset[int] = frozenset()
+# Which of some places of recognizers need not be asked about a text.
+Without = Callable[[str, Collection[int]], frozenset[int]]
 _DIGIT = re.compile(r"\d")
 
 
@@ -114,20 +117,19 @@ class FastAnalyzer:
             results = self.boosted(text, results, artifacts)
         return without_duplicates(results)
 
-    def hopeless(self, texts: Sequence[str]) -> frozenset[str]:
-        """The texts in which nothing can be found: without a digit, and none of the recognizers' patterns can match."""
-        if any(type(self._runners[place]) is not _Phones for place in self._ungated):
-            return frozenset()
-        wordy = [text for text in texts if not _DIGIT.search(text)]
-        return frozenset(wordy) - reached(wordy, self._any)
+    def closed(self, texts: Sequence[str]) -> frozenset[str]:
+        """The texts in which no pattern of a recognizer can match."""
+        return frozenset(texts) - reached(texts, self._any)
 
-    def raw(self, text: str, artifacts: Any = None, without: frozenset[int] = frozenset()) -> list[Found]:
-        """What each recognizer reports before the context counts, recognizer after recognizer; those at the places
-        `without` are not asked.
+    def raw(
+        self, text: str, artifacts: Any = None, *, without: Without | None = None, closed: bool = False
+    ) -> list[Found]:
+        """What each recognizer reports before the context counts, recognizer after recognizer. `without` tells which
+        of some places of recognizers need not be asked about the text. `closed`: no pattern can match.
         """
-        opened = self._gate.open(text)
+        opened = _NONE if closed else self._gate.open(text)
         asked = {*self._ungated, *(self._owners[place] for place in opened)} if opened else {*self._ungated}
-        wanted = sorted(asked - without)
+        wanted = sorted(asked - without(text, asked) if without is not None else asked)
         if not wanted:
             return []
         views = Views(text)

@@ -44,15 +44,26 @@ def _number(text: str, start: int, end: int) -> bool:
 _USER = r"[\p{L}0-9][\p{L}\d_.|-]{2,40}[\p{L}\d_]"
 _PASSWORD = r"[^\s\"'`<>|;,“”«»()]{5,60}"
 _NUMBER = r"(?=[\p{L}\d/_-]{0,8}\d)(?:[A-Z]{2,5}[ ](?=\d{3}))?[A-Z0-9](?:[A-Z0-9]|[-_/](?=[A-Z0-9])){3,30}"
+_BEGUN = r"[\p{L}\d/_-]{0,8}\d"
 _PIN = r"\d{4,8}"
 
 
-def _both(kind: str, name: str, names: str, value: str, check: Check | None, digits: int) -> tuple[Rule, Rule]:
-    """The rules for a value behind its name, and before it in a question."""
+def _both(
+    kind: str, name: str, names: str, value: str, check: Check | None, digits: int, start: str = ""
+) -> tuple[Rule, Rule]:
+    """The rules for a value behind its name, and before it in a question; `start`: what such a value begins with."""
     edge = r"(?<![\p{L}\d])"
     closed = r"(?![\w@])(?!\.\d)"
     return (
-        Rule(kind, name, f"{edge}(?:{names}){LINK}(?P<v>{value}){closed}", 0.7, digits=digits, check=check),
+        Rule(
+            kind,
+            name,
+            f"{edge}(?:{names}){LINK}(?P<v>{value}){closed}",
+            0.7,
+            digits=digits,
+            check=check,
+            gate=rf"(?:\b|_)(?:{names}){LINK}{start or value}",
+        ),
         Rule(kind, f"{name}-asked", REVERSED.format(value=value, names=names), 0.7, digits=digits, check=check),
     )
 
@@ -110,13 +121,13 @@ _BIRTHS = (
 _DATE = r"(?:" + DATE + r"|\d{1,2}\.?[ ](?:de[ ])?\p{L}{3,10}\.?[ ](?:de[ ])?\d{4})"
 
 CUED: tuple[Rule, ...] = (
-    *_both("SECRET", "password-cued", _PASSWORDS, _PASSWORD, _password, 1),
+    *_both("SECRET", "password-cued", _PASSWORDS, _PASSWORD, _password, 1, r"\S{0,60}\d"),
     *_both("SECRET", "code-cued", _CODES, _PIN, None, 4),
     *_both("USERNAME", "username-cued", _USERS, _USER, _user, 0),
-    *_both("ORDER_ID", "order-cued", _ORDERS, _NUMBER, _number, 4),
-    *_both("CUSTOMER_ID", "customer-cued", _CUSTOMERS, _NUMBER, _number, 4),
-    *_both("TICKET_ID", "ticket-cued", _TICKETS, _NUMBER, _number, 4),
-    *_both("ACCOUNT_NUMBER", "account-cued", _ACCOUNTS, _NUMBER, _number, 4),
+    *_both("ORDER_ID", "order-cued", _ORDERS, _NUMBER, _number, 4, _BEGUN),
+    *_both("CUSTOMER_ID", "customer-cued", _CUSTOMERS, _NUMBER, _number, 4, _BEGUN),
+    *_both("TICKET_ID", "ticket-cued", _TICKETS, _NUMBER, _number, 4, _BEGUN),
+    *_both("ACCOUNT_NUMBER", "account-cued", _ACCOUNTS, _NUMBER, _number, 4, _BEGUN),
     *_both("DATE_OF_BIRTH", "birth-cued", _BIRTHS, _DATE, None, 2),
     Rule("USERNAME", "joining-nick",
          r"(?<!\S)[\"'*`“(]{0,3}(?P<v>[^\s<>\"'*`“(]{2,32})(?=[ ][\[(][^\s\])]{1,40}@[^\s\])]{2,100}[\])][ ]has[ ]"

@@ -75,7 +75,8 @@ DATES: tuple[Rule, ...] = (
     Rule("DATE_TIME", "date-iso", r"(?<![\w./-])" + _YEAR + r"[-/.](?:0?[1-9]|1[0-2])[-/.]" + _DAY
          + r"(?!\d)(?:T\d\d:\d\d[\d:.Z+-]*|" + _TIME + r")(?![\w/-])", 0.6, digits=6),
     Rule("DATE_TIME", "date-numeric", r"(?<![\w./:-])\d{1,2}(?P<s>[-/.])\d{1,2}(?P=s)(?:\d{4}|\d{2})\b" + _TIME
-         + r"(?![\w/-]|\.\d)", 0.6, digits=4, check=_not_only_year),
+         + r"(?![\w/-]|\.\d)", 0.6, digits=4, check=_not_only_year,
+         gate=r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}"),
     Rule("DATE_TIME", "date-day-month", r"(?<![\w.])(?:" + _WEEKDAY + r",?[ ]+)?(?:the[ ]+)?" + _DAY
          + r"(?:[ ]?(?:st|nd|rd|th))?(?:[ ]+of)?[ -]+" + _MONTH + r"(?:,?[ -]+(?:" + _YEAR + r"|'?\d\d(?!:)))?\b"
          + _TIME,

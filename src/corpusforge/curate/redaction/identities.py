@@ -189,6 +189,7 @@ IDENTITIES: tuple[Rule, ...] = (
     _form("de-tax", r"[1-9]\d[ ]?\d{3}[ ]?\d{3}[ ]?\d{3}", _de_tax, 11),
     _form("fi-hetu", r"[0-3]\d[01]\d{3}[-+A-F]?\d{3}[0-9A-FHJ-NPR-Y]", _fi_hetu, 9),
     Rule("NATIONAL_ID", "national-id-name", r"(?<![\p{L}\d])(?:" + _NAMES + r")" + LINK + r"(?P<v>" + _VALUE
-         + r")(?![A-Za-z0-9_@]|[.-]\d)", 0.7, digits=2, check=_told),
+         + r")(?![A-Za-z0-9_@]|[.-]\d)", 0.7, digits=2, check=_told,
+         gate=r"(?:\b|_)(?:" + _NAMES + r")" + LINK + r"[a-z0-9 ./-]{0,28}\d"),
     Rule("NATIONAL_ID", "national-id-asked", REVERSED.format(value=_VALUE, names=_NAMES), 0.7, digits=2, check=_told),
 )  # fmt: skip

@@ -68,8 +68,12 @@ class Layout:
         if record.messages is None:
             self.parts.append(Unit(record.text, record.spans))
         else:
-            starts = part_offsets(record.messages)
+            starts = part_offsets(record.messages) if record.spans else [0] * len(record.messages)
             for message, start in zip(record.messages, starts, strict=True):
+                if not record.spans:
+                    self.speakers.append(Unit(message.name))
+                    self.parts.append(Unit(message.content))
+                    continue
                 head = start - len(speaker(message)) - 2
                 self.speakers.append(Unit(message.name, _inside(record, head, head + len(message.name))))
                 self.parts.append(Unit(message.content, _inside(record, start, start + len(message.content))))

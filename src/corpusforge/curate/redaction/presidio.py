@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -51,12 +51,15 @@ class Engine:
         """Places of the detectors that need a cue."""
         return frozenset(place for place, detector in enumerate(self.detectors) if detector.cue is not None)
 
-    def cueless(self, window: str) -> frozenset[int]:
-        """Places of the detectors that need a cue and have none in a window."""
+    def cueless(self, window: str, places: Collection[int]) -> frozenset[int]:
+        """Those of some places of detectors that need a cue and have none in a window."""
+        asked = self.cued.intersection(places)
+        if not asked:
+            return asked
         encoded = utf8(window)
         if not self.cues.within(encoded, ascii_text=len(encoded) == len(window)):
-            return self.cued
-        cues = ((place, self.detectors[place].cue) for place in self.cued)
+            return asked
+        cues = ((place, self.detectors[place].cue) for place in asked)
         return frozenset(place for place, cue in cues if cue is not None and not cue.search(window))
 
     @property
@@ -268,15 +271,16 @@ def blank_engine() -> Any:
     return made
 
 
-def recognised(made: Engine, window: str, min_score: float) -> list[Finding]:
-    """What Presidio's recognizers find in a window with at least `min_score`, after its context words.
+def recognised(made: Engine, window: str, min_score: float, *, closed: bool = False) -> list[Finding]:
+    """What Presidio's recognizers find in a window with at least `min_score`, after its context words; `closed`: none
+    of their patterns can match there.
 
     Raises RedactionFailed when one of them raises or runs out of time.
     """
     found: list[Finding] = []
     with guarded("Presidio"):
         plain: list[Found] = []
-        for result in made.analyzer.raw(window, without=made.cueless(window)):
+        for result in made.analyzer.raw(window, without=made.cueless, closed=closed):
             cue = made.detectors[result.recognizer].cue
             if cue is None:
                 plain.append(result)

@@ -126,11 +126,15 @@ def known_name(phrase: str) -> bool:
     return folded not in places() and len(words) > 1 and all(word in world_names() for word in words)
 
 
+_INITIAL = re.compile(r"[ ][A-Z]\.(?=[ ][A-Z])")
+_HEAD = re.compile(rf"({_LETTERS}+\.?)([ ]+|-)$")
+
+
 def _grown(window: str, start: int, end: int) -> tuple[int, int]:
     """A word with the capitalised names, initials and linking words that belong to it."""
     for _ in range(4):
         gap = _JOIN.match(window, end)
-        initial = re.compile(r"[ ][A-Z]\.(?=[ ][A-Z])").match(window, end)
+        initial = _INITIAL.match(window, end)
         if initial:
             end = initial.end()
             continue
@@ -139,7 +143,7 @@ def _grown(window: str, start: int, end: int) -> tuple[int, int]:
             break
         end = follows.end()
     for _ in range(3):
-        head = re.search(rf"({_LETTERS}+\.?)([ ]+|-)$", window[max(0, start - 30) : start])
+        head = _HEAD.search(window[max(0, start - 30) : start])
         if head is None or (head[1].endswith(".") and len(head[1]) > 2):
             break
         inside = head[2] == " " and not _SENTENCE.search(window, 0, start - len(head[0]))
@@ -188,6 +192,8 @@ _INTRODUCED = re.compile(
     r"\b(?:name(?:'?s)?(?: is)?|this is|i am|im|i'm|it'?s|mr|mrs|ms|dr|hi|hello|hey|thanks|thank you|dear|named|called"
     r"|with)[ ,]+$"
 )
+_WORD_AFTER = re.compile(r" ([a-z]{3,})(?=$| (?:and|here|ssn|\d))")
+_WORD_BEFORE = re.compile(r"(?:^|\b(?:is|am|im|name|its|this)[ ])([a-z]{3,}) $")
 _SMALL = re.compile(r"[a-z]+(?:['’][a-z]+)?")
 
 
@@ -214,10 +220,10 @@ def small_names(text: str, *, chat: bool) -> Iterator[Finding]:
 
 def _neighbours(turn: str, start: int, end: int) -> tuple[int, int]:
     """A small name with the word beside it, which may be a common one (`ravi king`), where the turn says no more."""
-    after = re.compile(r" ([a-z]{3,})(?=$| (?:and|here|ssn|\d))").match(turn, end)
+    after = _WORD_AFTER.match(turn, end)
     if after and after[1] not in COMMON:
         end = after.end()
-    before = re.search(r"(?:^|\b(?:is|am|im|name|its|this)[ ])([a-z]{3,}) $", turn[:start])
+    before = _WORD_BEFORE.search(turn[:start])
     if before and before[1] not in COMMON:
         start = before.start(1)
     return start, end

@@ -97,7 +97,7 @@ class Search:
         self._views: dict[Policy, View] = {}
         self._rules: dict[Scope, tuple[Rule, ...]] = {}
         self._able: dict[Scope, dict[str, Able]] = {}
-        self.hopeless: frozenset[str] = frozenset()
+        self.closed: frozenset[str] = frozenset()
 
     def forget(self) -> None:
         """Keeps memory bounded: to be called where nobody holds a view."""
@@ -116,7 +116,7 @@ class Search:
         """
         self._able = {scope: able_rules(list(texts), self._of(scope)) for scope, texts in ahead.items()}
         new = dict.fromkeys(text for scope, texts in ahead.items() if not scope.whole for text in texts)
-        self.hopeless = self.engine.analyzer.hopeless(list(new))
+        self.closed = self.engine.analyzer.closed(list(new))
         if self.tagger is not None:
             asked = dict.fromkeys(text for texts in ahead.values() for text, named in texts.items() if named)
             self.tagger.read(list(asked))
@@ -219,8 +219,10 @@ class View:
             else:
                 ours.append(rule)
         found: list[Finding] = []
-        if window not in search.hopeless:
-            found += presidio.recognised(search.engine, window, search.min_score)
+        closed = window in search.closed
+        if digits or not closed:
+            # Without a digit there is no telephone number either.
+            found += presidio.recognised(search.engine, window, search.min_score, closed=closed)
         found += run(ours, window, folded, digits=digits)
         if policy.names:
             chat = policy.chat or policy.describing
