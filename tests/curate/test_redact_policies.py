@@ -126,6 +126,15 @@ def test_a_link_that_stays_keeps_no_password_or_address_in_it() -> None:
     assert "bob.roe" not in made
 
 
+def test_dates_and_places_that_stay_keep_no_birth_or_home() -> None:
+    """`keep: [DATE_TIME]` is for the day of a fault."""
+    text = "It failed on March 3, 2024. My date of birth: 12.03.1980. I live at 12 Mill Lane, Dayton."
+    made = redacted(record(text), keep=["DATE_TIME", "LOCATION"]).text
+    assert "March 3, 2024" in made
+    assert "1980" not in made
+    assert "Mill Lane" not in made
+
+
 def test_an_address_that_stays_leaves_no_tail_of_a_longer_one() -> None:
     """`bob.` before the allowed address tells whose mailbox it is."""
     chosen = {"allow": ["support@acme.org"]}

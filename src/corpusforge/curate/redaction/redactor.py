@@ -26,6 +26,8 @@ from corpusforge.record import Record
 # What makes a value part of a longer one: `support@acme.org` does not stand in `bob.support@acme.org`.
 _ADJOINS_BEFORE = re.compile(r"[\w.@+-]")
 _ADJOINS_AFTER = re.compile(r"\w|[.@+-]\w")
+# A link that stays keeps no password or address in it, and a date or a place that stays is nobody's birth or home.
+_NEVER_SHELTERED = STRUCTURED | {"DATE_OF_BIRTH", "STREET_ADDRESS"}
 
 
 __all__ = ["Outcome", "Policy", "Redactor"]
@@ -231,8 +233,7 @@ class Redactor:
             return found
         found = [f for f in found if f.score >= self._line(f.kind)]
         kept = [f for f in found if f.kind in self._keep]
-        # A link that stays keeps no password or address in it.
-        found = [f for f in found if f.kind in self._wanted and (f.kind in STRUCTURED or not _within(f, kept))]
+        found = [f for f in found if f.kind in self._wanted and (f.kind in _NEVER_SHELTERED or not _within(f, kept))]
         return disjoint(text, found, [*unit.held(ledger), *self._allowed(text)]) if found else []
 
     def _line(self, kind: str) -> float:
