@@ -145,7 +145,7 @@ def test_a_document_of_which_nothing_is_learned_is_refused(build: Build) -> None
     """Megatron-Bridge#3359 and trl#3927: a mask that is silently wrong trains nothing, or the wrong turn."""
     plan = make_plan(build, ("instruct",))
     assert all(weight > 0 for weight in check_learnable(Feed(build, plan)).values())
-    with pytest.raises(WrongUse, match="without any token to learn from: [0-9]+ of intents"):
+    with pytest.raises(WrongUse, match=r"without any token to learn from: [0-9]+ of intents"):
         check_learnable(Feed(build, plan, {"intents": {"assistant": 0.0}}))
 
 

@@ -136,6 +136,8 @@ class Run:
         if kept is None and progress.step:
             raise TrainError("the losses before training are gone.", where=str(path), hint="Name another --out.")
         self._base = measure(self.trained, self.build, config.batch.micro) if kept is None else kept
+        if not all(math.isfinite(float(one.nats.sum())) for one in self._base.values()):
+            raise TrainError("the model's loss is no number before training.", hint="Its weights are damaged.")
         if kept is None and self.group.main:
             keep_base(path, self._base)
             self.log.line(0, holdout={side: compare(one, one).to_json() for side, one in self._base.items()})
