@@ -201,7 +201,7 @@ def _report(
     import orjson
 
     from corpusforge import __version__
-    from corpusforge.evaluate.report import judge_report, not_run, task_reports
+    from corpusforge.evaluate.report import judge_report, not_run, own_questions, task_reports
     from corpusforge.manifest import read_manifest
 
     manifest = read_manifest(folder)
@@ -223,6 +223,7 @@ def _report(
         "rotations": rotations,
         "tasks": task_reports(asked, sittings, baselines),
         "pairs": verdicts.pairs,
+        "own_questions": own_questions(asked, {key: settings.model for key, settings in models.items()}),
         "not_run": not_run(asked),
     }
 

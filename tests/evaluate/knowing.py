@@ -12,25 +12,28 @@ UNIFORM = 8 * 0.6931471805599453
 
 
 class Knowing:
-    """Knows the answer to every question that stands in its truth."""
+    """Knows the answer to every question that stands in its truth, or several: long ones are shortened for choices."""
 
-    def __init__(self, answers: Mapping[str, str]) -> None:
+    def __init__(self, answers: Mapping[str, str | list[str]]) -> None:
         self._answers = answers
         self._questions = sorted(answers, key=lambda question: (-len(question), question))
 
-    def answer(self, prompt: str) -> str:
+    def right(self, prompt: str) -> list[str]:
         """The right words for the longest known question in the prompt."""
-        return next(self._answers[question] for question in self._questions if question in prompt)
+        found = next(self._answers[question] for question in self._questions if question in prompt)
+        return [found] if isinstance(found, str) else found
 
     def said(self, prompt: str) -> str:
         """What it replies: a letter where options are listed by letter, else the words."""
-        answer = self.answer(prompt)
+        right = self.right(prompt)
         if "letter of the right option" not in prompt:
-            return answer
-        return next(letter for letter, text in OPTION.findall(prompt) if text.strip() == answer)
+            return right[0]
+        return next(letter for letter, text in OPTION.findall(prompt) if text.strip() in right)
 
     def likelihood(self, prompt: str, continuation: str) -> float:
-        return 0.0 if continuation.strip() == self.said(prompt).strip() else -50.0
+        letters = "letter of the right option" in prompt
+        right = [self.said(prompt)] if letters else [words.strip() for words in self.right(prompt)]
+        return 0.0 if continuation.strip() in right else -50.0
 
     def text_likelihood(self, text: str) -> float:
         return 0.0

@@ -6,6 +6,7 @@ import csv
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,15 @@ def test_a_judge_that_follows_the_order_and_one_that_judges_itself_are_told(buil
     assert report["judge"]["judges_itself"] == ["B"]
     assert "models prefer their own words" in done.stdout
     assert report["judge"]["troubles"] == {"unparsable": 2 * ITEMS}
+
+
+def test_a_model_that_wrote_its_own_questions_is_told(server: ChatServer, tmp_path: Path):
+    records = [replace(r, meta={**r.meta, "model": "tuned"}) if r.kind == "mcq" else r for r in make_records(6)[0]]
+    folder = tmp_path / "builds" / "demo" / "abc123"
+    write_eval(shards(tmp_path, records), folder, "demo", ROLES)
+    write_manifest(folder, {"format": FORMAT, "name": "demo", "build": "abc123"})
+    done = evaluate(str(folder), "--model", server.model("tuned"), "--task", "letter", "--quiet")
+    assert "6 of the questions were written by model A itself" in done.stdout
 
 
 def test_a_model_is_a_yaml_file_or_pairs(tmp_path: Path):

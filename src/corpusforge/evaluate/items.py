@@ -35,9 +35,10 @@ def make_item(record: Record, table: Table) -> dict[str, Any]:
     if table == "qa":
         question, answer = _prompt(record)
         answerable = bool(record.meta.get("answerable", True))
-        return {**row, "question": question, "answer": answer, "answerable": answerable, "evidence": _places(record)}
+        told = {"writer": _writer(record), "answerable": answerable, "evidence": _places(record)}
+        return {**row, "question": question, "answer": answer, **told}
     if table == "mcq":
-        return {**row, **_mcq(record), "evidence": _places(record)}
+        return {**row, **_mcq(record), "writer": _writer(record), "evidence": _places(record)}
     prompt, answer = _prompt(record)
     return {**row, "prompt": prompt, "answer": answer}
 
@@ -54,6 +55,11 @@ def with_text(places: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> 
         for place in places
         if (text := texts.get(place["record"], "")) and 0 <= place["start"] < place["end"] <= len(text)
     ]
+
+
+def _writer(record: Record) -> str:
+    """The model that wrote the question, or the engine without one: a model is at home in its own questions."""
+    return str(record.meta.get("model") or record.meta.get("engine") or "")
 
 
 def _places(record: Record) -> list[dict[str, Any]]:

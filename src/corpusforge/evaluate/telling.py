@@ -75,6 +75,8 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
             if told["troubles"]:
                 kinds = ", ".join(f"{n} {kind}" for kind, n in told["troubles"].items())
                 said.append(f"{task['task']}: of {name}'s {task['items']} answers {kinds}; they count as wrong.")
+    for name, n in report["own_questions"].items():
+        said.append(f"{n} of the questions were written by model {name} itself, which favours it.")
     if report["limit"] is not None:
         said.append(f"At most {report['limit']} items of each task were asked.")
     judge = report["judge"]
