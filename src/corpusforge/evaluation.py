@@ -209,8 +209,9 @@ def _report(
     identities = {key: _identity(settings) for key, settings in models.items()}
     judge = None
     if judging is not None:
-        same = [key for key, identity in identities.items() if identity["model"] == judging.model]
-        judge = judge_report(_identity(judging), dict(sorted(verdicts.troubles.items())), verdicts.agreement, same)
+        grader = _identity(judging)
+        same = [key for key, identity in identities.items() if identity == grader]
+        judge = judge_report(grader, dict(sorted(verdicts.troubles.items())), verdicts.agreement, same)
     return {
         "format": 1,
         "corpusforge": __version__,
@@ -223,16 +224,19 @@ def _report(
         "rotations": rotations,
         "tasks": task_reports(asked, sittings, baselines),
         "pairs": verdicts.pairs,
-        "own_questions": own_questions(asked, {key: settings.model for key, settings in models.items()}),
+        "own_questions": own_questions(asked, identities),
         "not_run": not_run(asked),
     }
 
 
 def _identity(settings: Any) -> dict[str, Any]:
-    """What decides the answers, without addresses and keys; of a folder its name."""
-    model = Path(settings.model).name if settings.is_folder else settings.model
+    """What decides the answers, without addresses and keys; a folder goes by its content, and its name is told."""
+    from corpusforge.generate.engines.weights import named
+
+    model, revision = named(settings)
     options = settings.deciding_options()
-    return {"engine": settings.kind, "model": model, "revision": settings.revision, "options": options}
+    told = {"engine": settings.kind, "model": model, "revision": revision, "options": options}
+    return {"name": Path(settings.model).name if settings.is_folder else model, **told}
 
 
 def _answers(sitting: Sitting) -> bytes:
@@ -249,6 +253,6 @@ def _answers(sitting: Sitting) -> bytes:
 def _slug(models: Mapping[str, Any]) -> str:
     from corpusforge.record import stable_hash
 
-    names = [re.sub(r"[^A-Za-z0-9.-]+", "-", Path(settings.model).name).strip("-.") for settings in models.values()]
-    identities = [str(sorted(settings.identity_json().items())) for settings in models.values()]
-    return f"{'-vs-'.join(names)}-{stable_hash(*identities)[:8]}"
+    identities = [_identity(settings) for settings in models.values()]
+    names = [re.sub(r"[^A-Za-z0-9.-]+", "-", str(identity["name"])).strip("-.") for identity in identities]
+    return f"{'-vs-'.join(names)}-{stable_hash(*map(str, identities))[:8]}"

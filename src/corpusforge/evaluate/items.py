@@ -58,8 +58,9 @@ def with_text(places: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> 
 
 
 def _writer(record: Record) -> str:
-    """The model that wrote the question, or the engine without one: a model is at home in its own questions."""
-    return str(record.meta.get("model") or record.meta.get("engine") or "")
+    """The model that wrote the question, as model@revision, or the engine without one."""
+    meta = record.meta
+    return f"{meta['model']}@{meta.get('revision', '')}" if meta.get("model") else str(meta.get("engine", ""))
 
 
 def _places(record: Record) -> list[dict[str, Any]]:

@@ -37,10 +37,11 @@ def task_reports(
     return [_task(task, sittings, baselines.get(task.name, {})) for task in tasks if task.kind not in UNASKABLE]
 
 
-def own_questions(tasks: Sequence[Asked], models: Mapping[str, str]) -> dict[str, int]:
-    """How many of the asked questions each model wrote itself, where it wrote any; `models` maps A and B to models."""
+def own_questions(tasks: Sequence[Asked], models: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """How many of the asked questions each model wrote itself, where it wrote any."""
     writers = [str(row.get("writer", "")) for task in tasks if task.kind not in UNASKABLE for row in task.rows]
-    return {key: n for key, model in models.items() if (n := writers.count(model))}
+    names = {key: f"{told['model']}@{told['revision']}" for key, told in models.items()}
+    return {key: n for key, name in names.items() if (n := writers.count(name))}
 
 
 def not_run(tasks: Sequence[Asked]) -> list[dict[str, str]]:

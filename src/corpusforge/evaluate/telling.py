@@ -143,7 +143,7 @@ def _number(value: float | None) -> str | None:
 
 
 def _model(told: Mapping[str, Any]) -> str:
-    return f"{told['model']} ({told['engine']}{', ' + told['revision'] if told['revision'] else ''})"
+    return f"{told['name']} ({told['engine']}{', ' + told['revision'] if told['revision'] else ''})"
 
 
 def _yes(value: bool) -> str:
