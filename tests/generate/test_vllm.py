@@ -24,9 +24,13 @@ from corpusforge.generate.engines.door import GenerationRequest
 from corpusforge.generate.engines.registry import make_engine
 from corpusforge.generate.engines.session import Session, in_order
 from corpusforge.generate.engines.settings import EngineSettings
+from corpusforge.generate.write.mcq import WrittenMCQ
 from corpusforge.record import Message
+from corpusforge.shards import write_table
+from corpusforge.stage import SourceFacts, StageContext, Survey
 
 from .factory import built, counted, records_of, workspace
+from .scripted import Scripted, plugged
 from .tiny_model import write_tiny_model
 
 PYTHON = os.environ.get("CORPUSFORGE_VLLM_PYTHON") or (sys.executable if find_spec("vllm") else "")
@@ -46,7 +50,7 @@ SCHEMA = {
     "additionalProperties": False,
 }
 SECRET = "zanzibar-marmalade"  # stands for what prompts hold; no log may
-TASKS = {"qa": {"per_passage": 2, "reverse": 1}, "mcq": {}, "reading": {}}
+TASKS = {"qa": {"per_passage": 2, "reverse": 1}, "mcq": {}, "reading": {"chunk_tokens": 200}}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +148,7 @@ def by_vllm(told: EngineSettings, tmp_path_factory: pytest.TempPathFactory) -> t
     return folder, built(folder)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["qa", "reading"])
 def test_a_recipe_with_vllm_accounts_for_every_row_it_asked_for(by_vllm: tuple[Path, Built], task: str) -> None:
     done = by_vllm[1]
     counts = counted(done, task)
@@ -156,6 +160,26 @@ def test_a_recipe_with_vllm_accounts_for_every_row_it_asked_for(by_vllm: tuple[P
     assert counts.get("missing.unparsable", 0) == 0
     written = [row for row in records_of(done, task).values() if row.meta["engine"] == "vllm"]
     assert all(row.meta["model"] == "llama" and len(row.meta["revision"]) >= 32 for row in written)
+
+
+def test_multiple_choice_is_written_through_the_grammar(told: EngineSettings, tmp_path: Path) -> None:
+    """No question of a random model is accepted, so the questions are a scripted one's; the wrong options are vLLM's."""
+    with pytest.MonkeyPatch.context() as patch:
+        plugged(patch, Scripted())
+        workspace(tmp_path, dict.fromkeys(range(6), 0), **TASKS)
+        questions = list(records_of(built(tmp_path), "qa").values())
+    settings = WrittenMCQ.Settings(engine=told)
+    facts = {"notes": SourceFacts("notes", "doc", "domain")}
+    path = tmp_path / "survey.parquet"
+    write_table(path, WrittenMCQ().survey(questions, StageContext(settings, 1, facts)))
+    decision = WrittenMCQ().decide([Survey("notes-00000", "notes", path, path)], StageContext(settings, 1, facts))
+    ctx = StageContext(settings, 1, facts, shared=decision.shared, mine=decision.per_shard["notes-00000"])
+    made = list(WrittenMCQ().apply(questions, ctx))
+    counts = ctx.counts["notes"]
+    missing = {key: n for key, n in counts.items() if key.startswith("missing.")}
+    assert counts["asked"] == len(questions) == counts.get("written", 0) + sum(missing.values())
+    assert not {"missing.unparsable", "missing.call-failed", "missing.too-few"} & set(missing)
+    assert len(made) >= len(questions)
 
 
 def test_junk_that_a_random_model_writes_is_rejected_with_reasons(by_vllm: tuple[Path, Built]) -> None:
