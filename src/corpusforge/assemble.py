@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 
 from corpusforge import __version__
 from corpusforge.errors import StepFailed, UsageError
+from corpusforge.generation import PROOFS
 from corpusforge.ledger import DROPPED_SCHEMA, QUARANTINE_SCHEMA
 from corpusforge.manifest import FORMAT, Counts, fingerprint, nearest, read_manifest, write_manifest
 from corpusforge.plan import Plan, StepState
 from corpusforge.shards import Shard, sha256_file, write_bytes
-from corpusforge.steps import facts_of_stage
+from corpusforge.sides import check_copies, check_sides
+from corpusforge.steps import Step, facts_of_stage
 from corpusforge.tally import step_counted
 from corpusforge.work import trusted
 
@@ -130,8 +132,12 @@ def _write(
     if not any(shard.rows for shard in shards):
         hint = f"See {plan.store.root}/*/*.dropped.parquet for the reasons."
         raise StepFailed("no record is left to mix.", where=plan.recipe.name, hint=hint)
-    say("proving that no group is on both sides")
+    say("proving that nothing of the hold-out is in training")
     lineage = check_sides(shards)
+    steps = _steps(plan, states, counts)
+    decided = next((s.decided for s in states.values() if s.step and s.step.stage == "decontaminate"), None)
+    runs = None if decided is None else decided.shared
+    lineage |= check_copies(shards, steps, runs)
     say("mixing")
     paths = [shard.path for shard in shards]
     mix = build_mix(paths, plan.recipe, work)
@@ -146,7 +152,7 @@ def _write(
         "recipe": _resolved(plan),
         "tokenizer": _tokenizer(plan),
         "sources": [_source(plan, source.name) for source in plan.recipe.sources],
-        "steps": _steps(plan, states, counts),
+        "steps": steps,
         "mix": mix,
         "eval": held,
         "lineage": lineage,
@@ -155,34 +161,10 @@ def _write(
     if (packed := build_packed(paths, plan.recipe, mix, work)) is not None:
         manifest["packed"] = packed
     manifest |= audited()
-    decided = next((s.decided for s in states.values() if s.step and s.step.stage == "decontaminate"), None)
-    runs = None if decided is None else decided.shared
     manifest["gates"] = evaluate_gates(plan.recipe.spec.gates, manifest, shards, runs)
     write_manifest(work, manifest)
     write_card(work, plan.recipe.workspace / "data_cards")
     return manifest
-
-
-def check_sides(shards: Sequence[Shard]) -> dict[str, int]:
-    """Prove that no group and no parent stands on both sides. Raises StepFailed with the ids otherwise."""
-    from corpusforge.curate.holdout_check import side_violations
-
-    held: set[str] = set()
-
-    def rows() -> Iterator[tuple[str, str, Sequence[str], str]]:
-        for shard in shards:
-            with pq.ParquetFile(shard.path) as file:
-                for batch in file.iter_batches(columns=["id", "group", "parents", "side"]):
-                    for row in batch.to_pylist():
-                        if row["side"] == "holdout":
-                            held.add(row["group"])
-                        yield row["id"], row["group"], row["parents"], row["side"]
-
-    violations = side_violations(rows())
-    if violations:
-        what = f"{len(violations)} groups or parents are on both sides of the split, such as {violations[0]}."
-        raise StepFailed(what, where="holdout", hint="A stage after holdout changed group, parents or side.")
-    return {"holdout_groups": len(held), "violations": 0}
 
 
 def _resolved(plan: Plan) -> dict[str, Any]:
@@ -253,7 +235,8 @@ def _steps(
                 "settings": identity["settings"],
                 "libraries": identity["libraries"],
                 "resources": identity.get("resources", {}),
-                "makes": step is not None and (step.makes or step.decided_by is not None),
+                "makes": step is not None and (step.makes or _proves(step)),
+                "proves": step is not None and _proves(step),
                 "fingerprint": fingerprint([identity, plan.recipe.spec.seed]),
                 "counts": {source: one.to_json() for source, one in sorted(counts[name].items())},
                 "counted": step_counted(state),
@@ -264,6 +247,11 @@ def _steps(
             }
         )
     return made
+
+
+def _proves(step: Step) -> bool:
+    """Whether a step holds rows that were made against something, instead of passing records on."""
+    return step.decided_by is not None or step.name in PROOFS
 
 
 def _left_out(plan: Plan, states: Mapping[str, StepState], work: Path) -> None:

@@ -31,6 +31,7 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
     says that the text does not tell) and its chunk does. Memory: the rows and texts that stem from one ingested shard.
     """
     total = proven = 0
+    by_model: Counter[str] = Counter()
     audit = _Audit()
     best: dict[str, list[tuple[str, dict[str, Any]]]] = {kind: [] for kind in _SHOWN}
     redacted: list[tuple[str, dict[str, Any]]] = []
@@ -39,6 +40,7 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
         texts = _parents(family, shards, rows)
         total += len(rows)
         proven += sum(_proven(row, texts) for row in rows)
+        by_model.update(row.kind for row in rows if row.meta.get("engine") != "extractive")
         audit.add(row for row in rows if row.kind == "mcq")
         for kind, chosen in best.items():
             of_kind = [row for row in rows if row.kind == kind and row.side == "train"]
@@ -49,7 +51,8 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
         kind: [shown for _, shown in chosen] for kind, chosen in (best | {"redacted": redacted}).items()
     }
     samples["hidden"] = hidden_in_context(shards, seed)
-    return {"samples": samples, "evidence": {"rows": total, "proven": proven}, "mcq_audit": audit.result()}
+    evidence = {"rows": total, "proven": proven, "by_model": dict(sorted(by_model.items()))}
+    return {"samples": samples, "evidence": evidence, "mcq_audit": audit.result()}
 
 
 def _families(shards: Sequence[Shard]) -> list[list[Shard]]:

@@ -148,8 +148,18 @@ class SampleFacts(Fact):
     qa: tuple[QASample, ...] = ()
     mcq: tuple[MCQSample, ...] = ()
     reading: tuple[ReadingSample, ...] = ()
+    rewrite: tuple[ReadingSample, ...] = ()
+    turns: tuple[ReadingSample, ...] = ()
     redacted: tuple[RedactedSample, ...] = ()
     hidden: tuple[HiddenSample, ...] = ()
+
+
+class EvidenceFacts(Fact):
+    """Synthetic rows, those proven by their evidence, and by task those that a model wrote."""
+
+    rows: int = 0
+    proven: int = 0
+    by_model: dict[str, int] = Field(default_factory=dict)
 
 
 class MCQAudit(Fact):
@@ -194,6 +204,7 @@ class Facts(Fact):
     mix: MixFacts = MixFacts()
     eval: EvalFacts = EvalFacts()
     samples: SampleFacts = SampleFacts()
+    evidence: EvidenceFacts = EvidenceFacts()
     mcq_audit: MCQAudit = MCQAudit()
     gates: tuple[GateFacts, ...] = ()
     lineage: LineageFacts = LineageFacts()

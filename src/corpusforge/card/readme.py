@@ -9,6 +9,7 @@ from corpusforge.card.markdown import cell, table
 from corpusforge.card.mixture import Blend
 from corpusforge.card.readme_evidence import evidence, hidden_lines, redactor_lines
 from corpusforge.card.rights import SourceRights
+from corpusforge.card.synthetic import ModelUse
 
 
 def readme(card: Card) -> str:
@@ -201,6 +202,15 @@ def _synthetic(card: Card) -> str:
     engine = ", ".join(f"{key} {value}" for key, value in sorted(card.synthetic.engine.items())) or "not named"
     text = f"## 4 Is the synthetic part true?\n\nEngine: {cell(engine)}.\n\n"
     text += table(("step", "passages that gave rows", "rows", "passages refused"), rows, "-rr-")
+    proofs = [
+        (p.step, part(p.kept, p.read), ", ".join(f"{r} {count(n)}" for r, n in p.refused.items()) or "none")
+        for p in card.synthetic.proofs
+    ]
+    if proofs:
+        text += "\n" + table(("check", "rows kept", "rows refused"), proofs, "-r-")
+    for maker in card.synthetic.makers:
+        if maker.model is not None:
+            text += f"\n{cell(maker.step)}: {_of_model(maker.model)}\n"
     audit = card.synthetic.audit
     if audit:
         letters = ", ".join(f"{letter} {part(n, sum(audit.letters.values()))}" for letter, n in audit.letters.items())
@@ -210,6 +220,16 @@ def _synthetic(card: Card) -> str:
             longest, chance = share(audit.gold_longest_share), share(audit.chance)
             text += f"The right answer is the longest in {longest} of {count(audit.items)} items; chance is {chance}.\n"
     return text
+
+
+def _of_model(use: ModelUse) -> str:
+    missing = ", ".join(f"{reason} {count(n)}" for reason, n in use.missing.items())
+    told = f"{count(use.asked)} rows asked for, {count(use.written)} written, {count(use.accepted)} in this build; "
+    told += f"{count(use.calls)} calls, {count(use.prompt_tokens)} tokens read, {count(use.completion_tokens)} written"
+    if use.money is not None:
+        each = f", {use.per_row:.5f} for each row in this build" if use.per_row is not None else ""
+        told += f", cost {use.money:.2f}{each}"
+    return f"{told}. Missing: {missing or 'none'}."
 
 
 def _leakage(card: Card) -> str:

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from corpusforge.card.fact import Fact
 
-# The four makers of the recipe language; a manifest that says `makes` itself is believed instead.
-MAKERS = frozenset({"qa", "mcq", "reading"})
+# The makers of the recipe language; a manifest that says `makes` itself is believed instead.
+MAKERS = frozenset({"qa", "mcq", "reading", "rewrite", "turns"})
 
 
 class StepCounts(Fact):
@@ -134,8 +134,9 @@ class StepFacts(Fact):
     near: tuple[NearSample, ...] = ()
     shards: tuple[ShardFact, ...] = ()
     makes: bool | None = None
+    proves: bool = False
 
     @property
     def is_maker(self) -> bool:
-        """Whether the step makes new records (synthetic rows) instead of passing records on."""
+        """Whether the step is about synthetic rows, which it makes or proves, instead of passing records on."""
         return self.stage in MAKERS if self.makes is None else self.makes

@@ -11,6 +11,34 @@ from corpusforge.card.step_facts import StepFacts
 SAMPLES = 20
 
 
+class ModelUse(Section):
+    """What a step asked of a model: rows asked for = written + missing; calls and tokens; rows left at the end.
+
+    `money` is what all tokens cost by the recipe's prices, `per_row` the same for each row that is left; None where the
+    recipe names no price, or nothing is left.
+    """
+
+    asked: int
+    written: int
+    missing: dict[str, int]
+    repaired: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    accepted: int
+    money: float | None
+    per_row: float | None
+
+
+class Proof(Section):
+    """A step that rows must pass: read, kept, and why the others were refused."""
+
+    step: str
+    read: int
+    kept: int
+    refused: dict[str, int]
+
+
 class Maker(Section):
     """A generating step: of `read` passages `kept` gave rows; `rows` came out; reasons why the others gave none."""
 
@@ -21,6 +49,7 @@ class Maker(Section):
     rows: int
     refused: dict[str, int]
     counted: dict[str, int]
+    model: ModelUse | None = None
 
 
 class Pair(Section):
@@ -75,46 +104,48 @@ class Synthetic(Section):
 
     engine: dict[str, Any]
     makers: tuple[Maker, ...]
+    proofs: tuple[Proof, ...]
     pairs: tuple[Pair, ...]
     items: tuple[Item, ...]
     reading: tuple[ReadingRow, ...]
     audit: Audit | None
 
 
+# Of an engine's settings, those that a reader of the card can use; where it answers is nobody's business.
+_TOLD = ("kind", "model", "revision", "output", "temperature", "top_p", "max_tokens")
 # Upper 5% points of chi-square for 1 to 9 degrees of freedom.
 _CRITICAL = (3.841, 5.991, 7.815, 9.488, 11.070, 12.592, 14.067, 15.507, 16.919)
 
 
 def make_synthetic(facts: Facts) -> Synthetic | None:
     """The generated part, or None where nothing was generated."""
-    makers = [step for step in facts.steps if step.is_maker]
+    makers = [step for step in facts.steps if step.is_maker and not step.proves]
     samples = facts.samples
-    if not makers and not (samples.qa or samples.mcq or samples.reading):
+    others = (*samples.reading, *samples.rewrite, *samples.turns)
+    if not makers and not (samples.qa or samples.mcq or others):
         return None
     generate = facts.recipe.get("generate")
     engine = generate.get("engine") if isinstance(generate, dict) else None
     return Synthetic(
-        engine=dict(engine) if isinstance(engine, dict) else {},
-        makers=tuple(_maker(step) for step in makers),
+        engine={key: engine[key] for key in _TOLD if key in engine} if isinstance(engine, dict) else {},
+        makers=tuple(_maker(step, facts, engine) for step in makers),
+        proofs=tuple(_proof(step) for step in facts.steps if step.proves),
         pairs=tuple(
             Pair(id=s.id, source=s.source, question=s.question, answer=s.answer, evidence=s.evidence_text)
             for s in samples.qa[:SAMPLES]
         ),
         items=tuple(_item(sample) for sample in samples.mcq[:SAMPLES]),
         reading=tuple(
-            ReadingRow(id=s.id, source=s.source, task=s.task, text=s.text) for s in samples.reading[:SAMPLES]
+            ReadingRow(id=s.id, source=s.source, task=s.task, text=s.text)
+            for kind in (samples.reading, samples.rewrite, samples.turns)
+            for s in kind[:SAMPLES]
         ),
         audit=_audit(facts.mcq_audit) if facts.mcq_audit.items else None,
     )
 
 
-def _maker(step: StepFacts) -> Maker:
-    refused: dict[str, int] = {}
+def _maker(step: StepFacts, facts: Facts, engine: Any) -> Maker:
     counted: dict[str, int] = {}
-    for counts in step.counts.values():
-        for table in (counts.dropped, counts.quarantined):
-            for reason, n in table.items():
-                refused[reason] = refused.get(reason, 0) + n
     for table in step.counted.values():
         for key, n in table.items():
             counted[key] = counted.get(key, 0) + n
@@ -124,9 +155,48 @@ def _maker(step: StepFacts) -> Maker:
         read=sum(c.read for c in step.counts.values()),
         kept=sum(c.kept for c in step.counts.values()),
         rows=sum(c.out for c in step.counts.values()),
-        refused=dict(sorted(refused.items(), key=lambda pair: (-pair[1], pair[0]))),
+        refused=_refused(step),
         counted=dict(sorted(counted.items())),
+        model=_model(step, counted, facts, engine if isinstance(engine, dict) else {}) if "asked" in counted else None,
     )
+
+
+def _model(step: StepFacts, counted: dict[str, int], facts: Facts, engine: dict[str, Any]) -> ModelUse:
+    prompt, completion = counted.get("prompt_tokens", 0), counted.get("completion_tokens", 0)
+    accepted = facts.evidence.by_model.get(step.name, 0)
+    prices = [float(engine.get(f"{side}_price") or 0) for side in ("prompt", "completion")]
+    money = (prompt * prices[0] + completion * prices[1]) / 1e6 if any(prices) else None
+    missing = {key.removeprefix("missing."): n for key, n in counted.items() if key.startswith("missing.")}
+    return ModelUse(
+        asked=counted["asked"],
+        written=counted.get("written", 0),
+        missing=_most_first(missing),
+        repaired=counted.get("repaired", 0),
+        calls=counted.get("calls", 0),
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        accepted=accepted,
+        money=None if money is None else round(money, 4),
+        per_row=None if money is None or not accepted else round(money / accepted, 6),
+    )
+
+
+def _proof(step: StepFacts) -> Proof:
+    read, kept = (sum(getattr(c, key) for c in step.counts.values()) for key in ("read", "kept"))
+    return Proof(step=step.name, read=read, kept=kept, refused=_refused(step))
+
+
+def _refused(step: StepFacts) -> dict[str, int]:
+    refused: dict[str, int] = {}
+    for counts in step.counts.values():
+        for table in (counts.dropped, counts.quarantined):
+            for reason, n in table.items():
+                refused[reason] = refused.get(reason, 0) + n
+    return _most_first(refused)
+
+
+def _most_first(table: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(table.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _item(sample: MCQSample) -> Item:
