@@ -218,6 +218,26 @@ def evaluate(
     evaluation.evaluate(build, builds, model, against, judge, labels, task or [], limit, rotations, out, as_json, quiet)
 
 
+@app.command()
+def train(
+    build: BuildArgument,
+    config: Annotated[Path, typer.Option("--config", metavar="FILE", help="The run's settings: train/configs/.")],
+    builds: BuildsOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The run's folder, resumed if it holds one.")
+    ] = None,
+    cards: CardsOption = None,
+    change: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting.")] = None,
+    unapproved: Annotated[bool, typer.Option("--unapproved", help="Train on a mix that nobody approved.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, with samples.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model on a build's packed mix, with a ledger of what it consumed; resumes by default."""
+    from corpusforge import train_command
+
+    train_command.train(build, config, builds, out, cards, change or [], unapproved, dry_run, as_json)
+
+
 @app.command("ls")
 def list_(
     what: Annotated[

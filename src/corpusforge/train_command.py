@@ -1,0 +1,75 @@
+"""What `corpusforge train` does: finds the build and its approval, and starts the trainer on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from corpusforge import console
+from corpusforge.commands import find_build
+from corpusforge.errors import CorpusforgeError, NeedsApproval, StepFailed, UsageError
+from corpusforge.folders import cards_folder
+
+
+def train(
+    name: str,
+    config: Path,
+    builds: Path | None,
+    out: Path | None,
+    cards: Path | None,
+    changes: Sequence[str],
+    unapproved: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train on a build, or say what training would do.
+
+    Raises UsageError where the extra is not installed, NeedsApproval for a mix that nobody signed, and what the
+    trainer raises as an error of ours.
+    """
+    folder = find_build(name, builds)
+    try:
+        from corpusforge_train.cli import start
+        from corpusforge_train.errors import TrainError
+
+        told = start(folder, config, out, cards_folder(cards, folder), changes, unapproved, dry_run)
+    except ImportError as error:
+        hint = "Run pip install 'corpusforge[train]'."
+        raise UsageError(f"the trainer's libraries are not installed ({error.name}).", hint=hint) from error
+    except TrainError as error:
+        raise _as_ours(error) from error
+    if as_json:
+        console.data_json(told)
+    elif dry_run:
+        _print_plan(told)
+    else:
+        tokens = sum(row["tokens"] for row in told["ledger"])
+        console.data(f"trained {told['step']:,} steps on {tokens:,} tokens: {told['out']}")
+
+
+def _as_ours(error: Any) -> CorpusforgeError:
+    kinds: dict[int, type[CorpusforgeError]] = {2: UsageError, 3: NeedsApproval}
+    made = kinds.get(error.exit_code, StepFailed)(error.what, where=error.where, hint=error.hint)
+    # 130 is an interruption, which has saved a checkpoint: the shell must see it as one.
+    made.exit_code = error.exit_code
+    return made
+
+
+def _print_plan(told: Mapping[str, Any]) -> None:
+    console.data(
+        f"{told['steps']:,} steps over {told['sequences']:,} sequences with {told['tokens']:,} tokens; "
+        f"no source is ever further than {told['largest_deviation']:.2f} sequences from its share"
+    )
+    memory = told["memory"]
+    console.data(
+        f"{memory['parameters']:,} parameters, {memory['trained']:,} of them trained: {memory['bytes'] / 1e9:,.1f} GB "
+        "for weights, gradients and optimiser, and activations beside them\n"
+    )
+    rows = [
+        (one["source"], f"{one['tokens']:,}", f"{one['share']:.2%}", one["epochs"], f"{one['loss_weight']:,.1f}")
+        for one in told["sources"]
+    ]
+    console.table(("source", "tokens", "share", "epochs", "loss weight"), rows, right=(1, 2, 3, 4))
+    for sample in told["samples"]:
+        console.data(f"\n{sample}")
