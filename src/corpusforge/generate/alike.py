@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +17,7 @@ from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from datasketch import MinHash
     from numpy.typing import NDArray
 
 PERMUTATIONS = 64
@@ -64,10 +66,12 @@ class Alike(Stage):
         all_marks = [marks(row) for row in rows]
         columns: dict[str, pa.Array] = {
             "row": pa.array([row.id for row in rows], pa.string()),
-            "task": pa.array([_task(row) for row in rows], pa.string()),
+            "task": pa.array([task_of(row) for row in rows], pa.string()),
             "holdout": pa.array([row.side == "holdout" for row in rows], pa.bool_()),
             "significant": pa.array([one.significant for one in all_marks], pa.uint32()),
-            "minhash": pa.array([_minhash(one.shingles) for one in all_marks], pa.list_(pa.uint32())),
+            "minhash": pa.array(
+                [minhash(one.shingles).hashvalues.tolist() for one in all_marks], pa.list_(pa.uint32())
+            ),
         }
         for name in ("shingles", "stems", "answer"):
             columns[name] = pa.array([packed(getattr(one, name)) for one in all_marks], pa.list_(pa.uint32()))
@@ -123,30 +127,32 @@ class Alike(Stage):
                 yield record
 
 
-def _task(row: Record) -> str:
+def task_of(row: Record) -> str:
     """What a row is compared with: rows of its task; of reading tasks, of its template too."""
     task = str(row.meta.get("task") or row.kind)
     return task if task in _ASKING else f"{task}:{row.meta.get('template') or ''}"
 
 
-def _minhash(shingles: frozenset[int]) -> list[int]:
+def minhash(shingles: frozenset[int]) -> MinHash:
+    """A question's signature."""
     from datasketch import MinHash
 
     made = MinHash(PERMUTATIONS, seed=1, hashfunc=int, permutations=_permutations(), scheme="affine32")
     made.update_batch(sorted(shingles))
-    return [int(value) for value in made.hashvalues]
+    return made
 
 
-_SHARED: list[Any] = []
-
-
+@cache
 def _permutations() -> Any:
     # Drawing them is most of what making a MinHash costs.
-    if not _SHARED:
-        from datasketch import MinHash
+    from datasketch import MinHash
 
-        _SHARED.append(MinHash(PERMUTATIONS, seed=1, hashfunc=int, scheme="affine32").permutations)
-    return _SHARED[0]
+    return MinHash(PERMUTATIONS, seed=1, hashfunc=int, scheme="affine32").permutations
+
+
+def tells(own: Marks, task: str, other: Marks, other_task: str, similarity: float) -> float | None:
+    """How alike two rows' questions are if one of the rows is superfluous, else None."""
+    return same(own, other, similarity, answers=not {task, other_task} <= _ASKING)
 
 
 def _by_words(rows: pa.Table, similarity: float) -> dict[int, float]:
@@ -157,18 +163,14 @@ def _by_words(rows: pa.Table, similarity: float) -> dict[int, float]:
     tasks, held = rows["task"].to_pylist(), rows["holdout"].to_pylist()
     kept: dict[int, Marks] = {}
     left_out: dict[int, float] = {}
-    for at, row in enumerate(_lines(rows)):
-        signature, own = row
+    for at, (signature, own) in enumerate(_lines(rows)):
         made = MinHash(PERMUTATIONS, seed=1, hashvalues=signature, permutations=_permutations(), scheme="affine32")
         best: float | None = None
         for other in sorted(index.query(made)):
             # A training row may not ask in any task what the hold-out asks.
             if tasks[other] != tasks[at] and held[other] == held[at]:
                 continue
-            if not held[at] and held[other]:
-                score = same(own, kept[other], similarity, answers=not {tasks[at], tasks[other]} <= _ASKING)
-            else:
-                score = same(own, kept[other], similarity, answers=tasks[at] not in _ASKING)
+            score = tells(own, tasks[at], kept[other], tasks[other], similarity)
             if score is not None and (best is None or score > best):
                 best = score
         if best is None:

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 # `How` and `what` ask for the same thing in other words; these do not.
 _ASKING = frozenset({"why", "when", "where", "who", "whose"})
+_ANY = frozenset(
+    """how do does i can what is are the a an to of for in on my me you your tell about explain should know this that
+    which there it be meant by and or with way steps step give""".split()  # noqa: SIM905
+)
 MOST_STEMS = 400
+FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +51,17 @@ def marks(row: Record) -> Marks:
     return Marks(
         frozenset(map(hashed, (*stems, *pairs))),
         frozenset(map(hashed, stems)),
-        hashed("\n".join(_significant(asked, words))),
+        hashed("\n".join(_significant(asked, words, few=len(stems) <= FEW))),
         frozenset(map(hashed, answered[:MOST_STEMS])),
     )
 
 
-def _significant(asked: list[Word], words: Lexicon) -> list[str]:
+def _significant(asked: list[Word], words: Lexicon, *, few: bool) -> list[str]:
+    """What may not differ. Where a question has `few` words of content, each of them: `logger` is not `log`."""
     found = {f"={figure.value} {figure.dimension}" for figure in figures(asked, words) if not figure.soft}
     for word in asked:
+        if few and (content(word, words) or word.lower not in _ANY):
+            found.add(f"^{word.lower.removesuffix('s')}")
         if word.code:
             # `-r` is not `-R`.
             found.add(f"`{word.text}")
@@ -92,6 +100,9 @@ def same(one: Marks, other: Marks, similarity: float, *, answers: bool) -> float
         return None
     replaced = one.stems - other.stems and other.stems - one.stems
     if (replaced or answers) and jaccard(one.answer, other.answer) < similarity:
+        return None
+    # Slow keys and sticky keys are turned on by the same steps: the answers name what the questions differ in.
+    if replaced and (one.stems ^ other.stems) & (one.answer | other.answer):
         return None
     return score
 
