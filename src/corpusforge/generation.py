@@ -77,16 +77,17 @@ def _proofs(
     if section.get("verify") is False:
         what = "rows that nothing holds against their source cannot be told from invented ones."
         file.problems.append(file.problem(("generate", "verify"), what, "Give it thresholds, or leave it as it is."))
-    for name in ("verify", "alike"):
-        value = section.get(name, {})
-        if value is not False and (use := read_use(name, value, file, ("generate", name), workspace)) is not None:
-            yield use
     value = section.get("rescan", True)
     if value not in (True, False, None, {}):
         hint = "Write rescan: false to leave it out."
         file.problems.append(file.problem(("generate", "rescan"), "rescan searches as redact does.", hint))
     if redact is not None and value is not False and any(use.written not in BY_RULES for use in tasks):
+        # Ahead of the others: what they leave out is kept with its text.
         yield replace(redact, name="rescan", stage=find_stage("rescan"), written="rescan", sources=None)
+    for name in ("verify", "alike"):
+        value = section.get(name, {})
+        if value is not False and (use := read_use(name, value, file, ("generate", name), workspace)) is not None:
+            yield use
 
 
 def _by_rules(section: Mapping[str, Any], told: Mapping[str, Any], file: YamlFile, workspace: Path) -> list[StageUse]:
