@@ -147,6 +147,11 @@ def _cue(kind: str, name: str, words: str, needs: tuple[str, ...], score: float 
     return Rule(kind, name, r"\b(?:" + words + r")" + _IS + _VALUE, score, needs, digits=3, check=_identifier)
 
 
+def _alone(form: str) -> str:
+    """The gate of a form that is all that a text says."""
+    return rf"\n\s*(?:{form})\s*[.!]?\s*\n"
+
+
 ACCOUNTS: tuple[Rule, ...] = (
     Rule("CREDIT_CARD", "card-luhn", r"(?<![\w.-])\d(?:[ .-]?\d){11,18}(?!\w)(?![.-]\d)", 1.0, digits=12, check=_card),
     Rule("CREDIT_CARD", "card-cue",
@@ -193,9 +198,11 @@ ACCOUNTS: tuple[Rule, ...] = (
          ("ticket", "case", "incident", "request", "complaint")),
     Rule("ACCOUNT_NUMBER", "bare-number",
          r"\A\s*(?P<v>\#?[A-Z]{0,4}[ -]?\d(?:[ -]?\d){3,18}|(?=[A-Z]*\d)[A-Z0-9]{6,20})\s*[.!]?\s*\Z",
-         0.5, digits=3, check=_bare_number, chat_only=True, longest=120),
+         0.5, digits=3, check=_bare_number, chat_only=True, longest=120,
+         gate=_alone(r"\#?[A-Z]{0,4}[ -]?\d(?:[ -]?\d){3,18}|[A-Z0-9]{6,20}")),
     Rule("ORDER_ID", "bare-short-code", r"\A\s*(?P<v>[A-Z]{2,3}[ ]?\d{3,9}|\d{3,9}[ ][A-Z]{2,3})\s*[.!]?\s*\Z", 0.5,
-         digits=3, check=_short_code, chat_only=True, longest=120),
+         digits=3, check=_short_code, chat_only=True, longest=120,
+         gate=_alone(r"[A-Z]{2,3}[ ]?\d{3,9}|\d{3,9}[ ][A-Z]{2,3}")),
     Rule("ACCOUNT_NUMBER", "said-number",
          r"\A(?:[A-Z']+[ ,]+){0,4}?(?:is|are|its|it's|ok|okay|sure|yes|and|here|thing|hmm+|number"
          r"|no|digits|last|with|ends?)"
@@ -210,5 +217,6 @@ ACCOUNTS: tuple[Rule, ...] = (
     Rule("ACCOUNT_NUMBER", "long-number", r"(?<![\w./-])\d{12,24}(?![\w/-]|\.\d)", 0.5, digits=12, chat_only=True),
     Rule("ACCOUNT_NUMBER", "bare-code",
          r"\A\s*(?P<v>(?:[A-Z]{1,3}|\d{1,4})(?:[ -](?:[A-Z]{1,3}|\d{1,9})){1,7})\s*[.!]?\s*\Z",
-         0.5, digits=2, check=_bare_code, chat_only=True, longest=120),
+         0.5, digits=2, check=_bare_code, chat_only=True, longest=120,
+         gate=_alone(r"(?:[A-Z]{1,3}|\d{1,4})(?:[ -](?:[A-Z]{1,3}|\d{1,9})){1,7}")),
 )  # fmt: skip

@@ -131,5 +131,6 @@ CUED: tuple[Rule, ...] = (
     *_both("DATE_OF_BIRTH", "birth-cued", _BIRTHS, _DATE, None, 2),
     Rule("USERNAME", "joining-nick",
          r"(?<!\S)[\"'*`“(]{0,3}(?P<v>[^\s<>\"'*`“(]{2,32})(?=[ ][\[(][^\s\])]{1,40}@[^\s\])]{2,100}[\])][ ]has[ ]"
-         r"(?:joined|left|quit))", 0.8, ("has joined", "has left", "has quit")),
+         r"(?:joined|left|quit))", 0.8, ("has joined", "has left", "has quit"),
+         gate=r"[\])][ ]has[ ](?:joined|left|quit)"),
 )  # fmt: skip

@@ -143,7 +143,7 @@ DESCRIPTIONS: tuple[Rule, ...] = (
          r"|agency|bank"
          r"|startup|organi[sz]ation|business|provider|corporation|manufacturer|501|ngo|charity|team|band"
          r"|orchestra)\b)", 0.6,
-         ("is a", "was a"), cased=True),
+         ("is a", "was a"), cased=True, gate=r"[ ](?:is|was)[ ]+an?[ ]"),
     Rule("STREET_ADDRESS", "zip-cue",
          r"\b(?:zip(?:[ -]?code)?|post(?:al)?[ -]?code|pin[ -]?code|plz)(?:[ ](?:is"
          r"|was))?[ :=#]*(?P<v>\d{3,6}(?:-\d{3,4})?"

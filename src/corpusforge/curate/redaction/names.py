@@ -39,7 +39,7 @@ _STRONG = (
          ("mr", "ms ", "ms.", "miss ", "mx ", "dr ", "dr.", "prof", "doctor ", "judge ", "senator ", "captain ",
           "herr ", "frau ", "monsieur ", "madame ", "mme", "señor", "senor")),
     Rule("PERSON", "name-before-email", r"(?P<v>" + _TWO + r")(?=[ ]*(?:<[^<>\s@]{1,60}@|\([^()\s@]{1,60}@))", 0.8,
-         ("@",)),
+         ("@",), gate=r"<[^<>\s@]{1,60}@|\([^()\s@]{1,60}@"),
     Rule("PERSON", "attributed",
          r"(?i:\b(?:attn|attention|c/o|signed[ ](?:by|off[ ]by)|reported[ ]by|written[ ]by|cardholder"
          r"|account[ ]holder|beneficiary|passenger|patient|tenant|employee))[ ]*:?[ ]+(?P<v>" + _TWO + r")",
@@ -54,7 +54,7 @@ _WEAK = (
          r"|from|calling|with|again)\b|[ ]*[,.!\n]|[ ]*$)",
          0.6, ("this is", "it's", "it is")),
     Rule("PERSON", "here", r"(?:^|[.!?,]\s+)(?P<v>" + _FULL + r")[ ]+(?=(?:here|speaking|calling)\b)", 0.6,
-         ("here", "speaking", "calling")),
+         ("here", "speaking", "calling"), gate=r"[ ](?:here|speaking|calling)\b"),
     Rule("PERSON", "met", r"(?i:\b(?:sp[eo]aking|spoke|speak|talk(?:ing|ed)?|chat(?:ting|ted)?|met|meet|contact"
          r"(?:ed)?|ask(?:ed)?|email(?:ed)?|call(?:ed)?|behalf|married|invited?)[ ]+(?:(?:to|with|for|of)[ ]+)?)"
          r"(?P<v>" + _FULL + r")",

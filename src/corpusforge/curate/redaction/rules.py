@@ -22,8 +22,8 @@ class Rule:
 
     `needs`: the case-folded window must hold one of these; `digits`: that many digits. `check(text, start, end)`
     refuses false alarms. `cased`: letter case matters. `chat_only`: only in conversations. `gate`: a simpler pattern
-    that stands in every match, where the pattern itself would make too large an automaton. `longest`: characters of
-    the longest window that can match, 0 for any.
+    that stands in every match, where the pattern itself would be too wide; a line end stands before and behind a text.
+    `longest`: characters of the longest window that can match, 0 for any.
     """
 
     kind: str

@@ -60,13 +60,14 @@ def _on_sheet(sheet: _Sheet, rules: Sequence[Rule]) -> Mapping[str, Able]:
 
 
 class _Sheet:
-    """Texts with line ends between them."""
+    """Texts with line ends before, between and behind them, so that a form may ask for a text's begin or end."""
 
     def __init__(self, texts: Sequence[str], *, ascii_text: bool) -> None:
         self.texts = texts
         pieces = [utf8(text) for text in texts]
-        self._bytes = b"\n".join(pieces)
-        self._starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))
+        self._bytes = b"".join([b"\n", *(piece + b"\n" for piece in pieces)])
+        # Where each text begins, and where one behind the last would.
+        self._starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=1))
         self._ascii = ascii_text
 
     def places(self, form: Possible) -> Sequence[int]:
@@ -76,11 +77,13 @@ class _Sheet:
             return range(len(self.texts))
         search, starts, size = pattern.search, self._starts, len(self._bytes)
         found: list[int] = []
-        at = 0
+        at = done = 0
         while at < size and (match := search(self._bytes, at)) is not None:
             start, end = match.span()
-            first = bisect_right(starts, start) - 1
+            first = max(bisect_right(starts, start) - 1, done)
             last = min(bisect_right(starts, max(end - 1, start)) - 1, len(starts) - 2)
             found += range(first, last + 1)
-            at = starts[last + 1]
+            done = last + 1
+            # The line end before the next text may belong to a match there.
+            at = max(starts[done] - 1, at + 1)
         return found

@@ -19,6 +19,8 @@ _NARROW = {"w": r"\w", "d": r"\d", "s": r"\t\n\x0b\f\r\x1c-\x1f ", "W": r"\W", "
 # Letters that fold to ASCII ones, and those: the long s, the Kelvin sign, the Turkish i with and without a dot.
 _FOLDING = "iIkKsS"
 _FOLDED = r"\x{17f}\x{212a}\x{130}\x{131}"
+# Letters of a case in ASCII text.
+_CASES = {"L": "A-Za-z", "Lu": "A-Z", "Ll": "a-z"}
 _EVERYTHING = r"\x00-\x{10FFFF}"
 _WHITE = frozenset(" \t\r\n")
 _SIMPLE_ESCAPES = "ntrfva"
@@ -191,6 +193,9 @@ class _Rewriting:
             return _EVERYTHING
         if name in ("M", "Mn", "Mc", "Me"):
             return _BEYOND
+        if self._narrow and name in _CASES:
+            # Where case does not matter, RE2 adds the other one.
+            return _CASES[name]
         return f"A-Za-z{_BEYOND}" if name in ("L", "Lu", "Ll", "Lt", "Lo", "Lm") else _EVERYTHING
 
     def _class(self) -> None:

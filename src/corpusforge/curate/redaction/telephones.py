@@ -41,7 +41,7 @@ _SPOKEN_WORDS = ("zero", "three", "seven", "eight", "nine", "five", "two")
 # Their forms; what a match is worth, `telephones` tells.
 PHONE_RULES: tuple[Rule, ...] = (
     Rule("PHONE_NUMBER", "phone-plus", _PLUS, 0.7, ("+",), digits=7),
-    Rule("PHONE_NUMBER", "phone-shape", _SHAPE, 0.7, digits=_FEWEST),
+    Rule("PHONE_NUMBER", "phone-shape", _SHAPE, 0.7, digits=_FEWEST, gate=r"\d(?:[ ./()-]{0,4}\d){5}"),
     Rule("PHONE_NUMBER", "digits-spoken", _SPOKEN, 0.6, _SPOKEN_WORDS),
 )
 
