@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import combinations, islice
 
 from corpusforge.generate.mcq_pool import Pool, Value
@@ -68,14 +68,16 @@ def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Opt
     Of the wrong options at hand those are taken that leave the fewest cues: see `_cues`.
     """
     gold = question.gold
-    nearly = list(combinations(_fitting(question, (text for text, _ in _near(question, pool)), []), near))[:MOST_SETS]
+    beside = list(_near(question, pool))
+    nearly = list(islice(combinations(_fitting(question, (text for text, _ in beside), []), near), MOST_SETS))
     if not nearly:
         return "no-near-distractor"
-    made = frozenset(text for text, changed in _near(question, pool) if changed)
+    made = frozenset(text for text, changed in beside if changed)
+    distant = _Distant(question, pool)
     best: tuple[float, int, tuple[str, ...], tuple[str, ...]] | None = None
     enough = False
     for chosen in nearly:
-        for wholly in _far_sets(question, pool, far, chosen, paired=bool(made.intersection(chosen))):
+        for wholly in _far_sets(distant, far, chosen, paired=bool(made.intersection(chosen))):
             enough = True
             cost = _cues(question, [*chosen, *wholly])
             if cost < NO_CUE and (best is None or cost < best[0]):
@@ -139,28 +141,57 @@ def _fitting(question: Question, candidates: Iterable[str], taken: Sequence[str]
     return found
 
 
-def _far_sets(
-    question: Question, pool: Pool, far: int, near: Sequence[str], *, paired: bool
-) -> Iterator[tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Distant:
+    """What completely wrong options of one question are drawn from: found once for all its slightly wrong ones."""
+
+    question: Question
+    pool: Pool
+
+    @cached_property
+    def values(self) -> list[Value]:
+        return list(islice(_far(self.question, self.pool), 12 * MOST_SETS))
+
+    @cached_property
+    def beside(self) -> list[str]:
+        """For a command: those of the same program."""
+        return _by_likeness(self.question)
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], list[str]]:
+        places: dict[tuple[str, str], list[str]] = {}
+        for value in self.values:
+            places.setdefault((value.group, value.slot), []).append(value.value)
+        return places
+
+    @cached_property
+    def _changed(self) -> dict[str, list[str]]:
+        return {}
+
+    def like(self, value: Value, *, paired: bool) -> list[str]:
+        """What is like a value: itself changed, or another value of its place."""
+        if not paired:
+            return [text for text in self._places[value.group, value.slot] if text != value.value]
+        if value.value not in self._changed:
+            made = altered(value.value, self.question.pair.family, self.question.row)
+            self._changed[value.value] = [text for text in made if _untold(self.question, text)]
+        return self._changed[value.value]
+
+
+def _far_sets(distant: _Distant, far: int, near: Sequence[str], *, paired: bool) -> Iterator[tuple[str, ...]]:
     """Sets of completely wrong options. As the right answer has a slightly wrong one like it, so has a completely wrong
     one another like it, else who sees that two options are alike need only choose between these: of one place in the
     corpus, or, where the slightly wrong option is the right one changed (`paired`), changed in the same way."""
+    question = distant.question
     if question.pair.family == "command":
         # The question names the program, so a command of another program would give the right one away: a guesser that
         # counted shared words got 77% of such items. What the same program does for other ends is as wrong.
-        yield from islice(combinations(_fitting(question, _by_likeness(question), near), far), 4 * MOST_SETS)
+        yield from islice(combinations(_fitting(question, distant.beside, near), far), 4 * MOST_SETS)
         return
-    values = list(islice(_far(question, pool), 12 * MOST_SETS))
-    places: dict[tuple[str, str], list[str]] = {}
-    for value in values:
-        places.setdefault((value.group, value.slot), []).append(value.value)
+    values = distant.values
     made = 0
     for value in values:
-        if paired:
-            like = altered(value.value, question.pair.family, question.row)
-            like = [text for text in like if _untold(question, text)]
-        else:
-            like = [text for text in places[value.group, value.slot] if text != value.value]
+        like = distant.like(value, paired=paired)
         texts = _fitting(question, [value.value, *like], near, far)
         if far > 2 and len(texts) >= 2:
             texts = _fitting(question, [*texts[:2], *(other.value for other in values)], near, far)
@@ -198,9 +229,10 @@ def _far(question: Question, pool: Pool) -> Iterator[Value]:
     same_slot = [value for value in pool.by_slot.get(question.pair.slot, []) if value.form == alike]
     asked = set(stems(question.pair.question)) if question.pair.family in _SPEAKING else set()
     seen: set[str] = set()
+    own = question.topic
     for values in (same_slot, pool.by_form.get(alike, [])):
         for value in _from_place(question.row, values):
-            if value.group == question.record.group or value.topic == question.topic or value.value in seen:
+            if value.group == question.record.group or value.topic == own or value.value in seen:
                 continue
             seen.add(value.value)
             # An answer that speaks of what was asked may be right elsewhere, and so here.

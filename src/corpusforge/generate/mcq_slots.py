@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from corpusforge.generate.phrasings import pick, resource
 from corpusforge.generate.qa_pair import Pair
@@ -116,4 +116,9 @@ def _opposite_words() -> re.Pattern[str]:
 
 def stems(text: str) -> list[str]:
     """The beginnings (5 characters) of the longer words of a text."""
-    return [word[:5] for word in normalised(text).split() if len(word) >= 4]
+    return list(_stems(text))
+
+
+@lru_cache(maxsize=1 << 15)
+def _stems(text: str) -> tuple[str, ...]:
+    return tuple(word[:5] for word in normalised(text).split() if len(word) >= 4)

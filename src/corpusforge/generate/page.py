@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from corpusforge.generate.passages import Block, Section, split
 from corpusforge.generate.phrasings import word_list
@@ -88,12 +88,14 @@ class Page:
         return any(span.start < end and span.end > start for span in self.record.spans)
 
 
+@lru_cache(maxsize=1 << 14)
 def named(heading: str) -> str:
     """A heading as words: no marks, no numbering, no stop at its end."""
     name = _NUMBERING.sub("", plain(heading)).strip()
     return name.rstrip(".:") if not name.endswith("...") else name
 
 
+@lru_cache(maxsize=1 << 14)
 def generic(heading: str) -> bool:
     """Whether a heading says nothing about its subject (Overview, See also, ...) or is a line of code taken for one."""
     name = normalised(heading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from corpusforge.generate.page import Page
 from corpusforge.generate.phrasings import templates
@@ -35,7 +36,7 @@ class Ask:
     @property
     def key(self) -> str:
         """What is asked, whatever the wording: two questions with the same key must have the same answer."""
-        return normalised(" ".join([self.template.removesuffix("-titled"), *(value for _, value in self.slots)]))
+        return _key(self.template, self.slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ class Pair:
     def start(self) -> int:
         """Where the evidence starts; with template and question it tells pairs of one record apart."""
         return self.spans[0][0]
+
+
+@lru_cache(maxsize=1 << 14)
+def _key(template: str, slots: tuple[tuple[str, str], ...]) -> str:
+    return normalised(" ".join([template.removesuffix("-titled"), *(value for _, value in slots)]))
 
 
 def ask(page: Page, template: str, start: int, **slots: str) -> Ask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 _STOP = re.compile(r"[.!?][\"'”’)\]*]*(?=\s+[\"'“‘(\[*`]*[A-Z0-9])")
 _ABBREVIATION = re.compile(
@@ -16,6 +17,7 @@ _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*])")
 _CODE = re.compile(r"(`+)(.+?)\1")
 _QUOTE = re.compile(r"(?m)^[ \t]*>[ \t]?")
 _NOISE = re.compile(r"[^\w%$€£.]+|\.(?!\d)")
+SHORT = 300
 
 
 def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -51,4 +53,10 @@ def unwrapped(text: str) -> str:
 
 def normalised(text: str) -> str:
     """Text for comparing: lower case, words and digits only, single blanks."""
+    return _short(text) if len(text) <= SHORT else _NOISE.sub(" ", plain(text).lower()).strip()
+
+
+@lru_cache(maxsize=1 << 15)
+def _short(text: str) -> str:
+    # Headings, answers and options are compared again and again.
     return _NOISE.sub(" ", plain(text).lower()).strip()
