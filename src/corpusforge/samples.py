@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpusforge.generate.verify.probe import Audit
 from corpusforge.hidden import hidden_in_context
 from corpusforge.record import SYNTHETIC, Record, excerpt, stable_hash
 from corpusforge.shards import Shard, read_records
@@ -32,7 +33,7 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
     """
     total = proven = 0
     by_model: Counter[str] = Counter()
-    audit = _Audit()
+    audit = Audit()
     best: dict[str, list[tuple[str, dict[str, Any]]]] = {kind: [] for kind in _SHOWN}
     redacted: list[tuple[str, dict[str, Any]]] = []
     for family in _families(shards):
@@ -52,7 +53,7 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
     }
     samples["hidden"] = hidden_in_context(shards, seed)
     evidence = {"rows": total, "proven": proven, "by_model": dict(sorted(by_model.items()))}
-    return {"samples": samples, "evidence": evidence, "mcq_audit": audit.result()}
+    return {"samples": samples, "evidence": evidence, "mcq_audit": _audited(audit)}
 
 
 def _families(shards: Sequence[Shard]) -> list[list[Shard]]:
@@ -184,25 +185,10 @@ def _around(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": row["id"], "source": row["source"], "text": excerpt(text[start:], 320)}
 
 
-class _Audit:
-    """Whether multiple choice can be guessed from form: the letters of the right options, and how often the longest."""
-
-    def __init__(self) -> None:
-        self._gold: Counter[int] = Counter()
-        self._options = self._longest = 0
-
-    def add(self, rows: Iterable[Record]) -> None:
-        """Count some items."""
-        for row in rows:
-            lengths = [len(option) for option in row.meta["options"]]
-            own = lengths[row.meta["gold"]]
-            self._gold[row.meta["gold"]] += 1
-            self._options = max(self._options, len(lengths))
-            self._longest += own == max(lengths) and lengths.count(own) == 1
-
-    def result(self) -> dict[str, Any]:
-        """Counts by letter, the share of items whose right option alone is the longest, and the number of items."""
-        items = self._gold.total()
-        letters = {letter: self._gold[i] for i, letter in enumerate(_LETTERS[: self._options])}
-        share = round(self._longest / items, 4) if items else 0.0
-        return {"letters": letters, "gold_longest_share": share, "items": items}
+def _audited(audit: Audit) -> dict[str, Any]:
+    """Counts by letter, the share of items whose right option alone is the longest, how many items, and the probes."""
+    letters = {letter: audit.letters[i] for i, letter in enumerate(_LETTERS[: audit.places])}
+    longest = audit.longest if audit.longest is not None else 0.0
+    told = {"letters": letters, "gold_longest_share": round(longest, 4), "items": audit.letters.total()}
+    probed = audit.probed()
+    return told if probed is None else told | {"probe": probed}

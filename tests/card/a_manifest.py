@@ -280,7 +280,8 @@ MANIFEST: dict[str, Any] = {
                        {"path": "eval/tasks/shell-pairs.parquet",
                         "sha256": hexes("et"), "rows": 506, "bytes": 50_112}]},
     "samples": SAMPLES,
-    "mcq_audit": {"letters": {"A": 1461, "B": 1440, "C": 1473, "D": 1449}, "gold_longest_share": 0.271, "items": 5_823},
+    "mcq_audit": {"letters": {"A": 1461, "B": 1440, "C": 1473, "D": 1449}, "gold_longest_share": 0.271, "items": 5_823,
+                  "probe": {"items": 4_000, "chance": 0.25, "choices": 0.281, "with_question": 0.402}},
     "gates": GATES, "lineage": {"holdout_groups": 1_204, "violations": 0},
 }  # fmt: skip
 

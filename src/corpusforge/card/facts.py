@@ -162,12 +162,22 @@ class EvidenceFacts(Fact):
     by_model: dict[str, int] = Field(default_factory=dict)
 
 
+class ProbeFacts(Fact):
+    """How often probes that know nothing pick the right option: by the options alone, and with the question beside."""
+
+    items: int
+    chance: float
+    choices: float
+    with_question: float
+
+
 class MCQAudit(Fact):
-    """Whether the answer's letter or length gives it away."""
+    """Whether the answer's letter, length or form gives it away."""
 
     letters: dict[str, int] = Field(default_factory=dict)
     gold_longest_share: float | None = None
     items: int = 0
+    probe: ProbeFacts | None = None
 
 
 class GateFacts(Fact):
@@ -183,10 +193,13 @@ class GateFacts(Fact):
 
 
 class LineageFacts(Fact):
-    """Whether any training row descends from a held-out group."""
+    """Whether any training row descends from a held-out group, and what was searched besides without finding any."""
 
     holdout_groups: int = 0
     violations: int = 0
+    searched_runs: int = 0
+    searched_copies: int = 0
+    searched_questions: int = 0
 
 
 class Facts(Fact):

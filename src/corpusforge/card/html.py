@@ -9,6 +9,7 @@ from corpusforge.card import charts, figures
 from corpusforge.card.answers import QUESTIONS, answers
 from corpusforge.card.card_json import Card
 from corpusforge.card.questions import questions
+from corpusforge.card.synthetic import probe_line
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -34,7 +35,7 @@ def card_html(card: Card, approval: Approval | None = None) -> str:
         count=figures.count, share=figures.share, column=figures.column, size=figures.size, tokens=figures.tokens,
         marked=marked, words=lambda name: str(name).replace("_", " ").replace("-", " "),
     )  # fmt: skip
-    environment.globals.update(part=figures.part, plural=figures.plural)
+    environment.globals.update(part=figures.part, plural=figures.plural, probe_line=probe_line)
     template = environment.get_template("card.html.jinja")
     return template.render(
         card=card,

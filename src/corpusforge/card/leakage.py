@@ -30,6 +30,7 @@ class Leakage(Section):
     holdout_groups: int
     violations: int
     heldout: dict[str, int]
+    searched: tuple[str, ...] = ()
 
 
 def make_leakage(facts: Facts) -> Leakage:
@@ -45,6 +46,12 @@ def make_leakage(facts: Facts) -> Leakage:
     read = sum(c.read for step in steps for c in step.counts.values())
     gate = next((gate for gate in facts.gates if gate.name == "contamination"), None)
     observed = gate.observed if gate else None
+    proven = facts.lineage
+    searches = (
+        ("a run of words", proven.searched_runs),
+        ("near-duplicate text", proven.searched_copies),
+        ("a question in almost the same words", proven.searched_questions),
+    )
     texts = {f"texts of {name}": n for name, n in facts.eval.texts.items()}
     held = {"qa": facts.eval.qa, "mcq": facts.eval.mcq, **facts.eval.tasks, **texts}
     return Leakage(
@@ -60,4 +67,5 @@ def make_leakage(facts: Facts) -> Leakage:
         holdout_groups=facts.lineage.holdout_groups,
         violations=facts.lineage.violations,
         heldout={name: n for name, n in sorted(held.items()) if n},
+        searched=tuple(name for name, on in searches if on),
     )

@@ -9,7 +9,7 @@ from corpusforge.card.markdown import cell, table
 from corpusforge.card.mixture import Blend
 from corpusforge.card.readme_evidence import evidence, hidden_lines, redactor_lines
 from corpusforge.card.rights import SourceRights
-from corpusforge.card.synthetic import ModelUse
+from corpusforge.card.synthetic import ModelUse, probe_line
 
 
 def readme(card: Card) -> str:
@@ -219,6 +219,8 @@ def _synthetic(card: Card) -> str:
         if audit.gold_longest_share is not None:
             longest, chance = share(audit.gold_longest_share), share(audit.chance)
             text += f"The right answer is the longest in {longest} of {count(audit.items)} items; chance is {chance}.\n"
+        if audit.probe is not None:
+            text += f"{probe_line(audit.probe)}\n"
     return text
 
 
@@ -240,6 +242,8 @@ def _leakage(card: Card) -> str:
     wall = (
         f"{plural(leak.violations, 'training row')} descend from the {plural(leak.holdout_groups, 'held-out group')}."
     )
+    if leak.searched:
+        wall += f" No training record was found that repeats the hold-out by {', '.join(leak.searched)}."
     return (
         f"## 5 Does it leak the tests?\n\n{part(leak.removed, leak.read)} records compared were removed; "
         f"left: {leak.left}. {wall}\n\n"

@@ -88,6 +88,15 @@ class ReadingRow(Section):
     text: str
 
 
+class Probe(Section):
+    """Shares of `items` whose right option a probe picks that sees options alone, or the question too."""
+
+    items: int
+    chance: float
+    choices: float
+    with_question: float
+
+
 class Audit(Section):
     """Answer letters and lengths; `chi_square` tests the letters against a flat spread (df = letters - 1)."""
 
@@ -97,6 +106,7 @@ class Audit(Section):
     flat: bool
     gold_longest_share: float | None
     chance: float
+    probe: Probe | None = None
 
 
 class Synthetic(Section):
@@ -230,4 +240,11 @@ def _audit(audit: MCQAudit) -> Audit:
         flat=chi <= critical,
         gold_longest_share=audit.gold_longest_share,
         chance=1 / k if k else 0.0,
+        probe=None if audit.probe is None else Probe.model_validate(audit.probe.model_dump()),
     )
+
+
+def probe_line(probe: Probe) -> str:
+    """What the probes found, as a sentence."""
+    guessed = f"A probe that sees the options alone picks the right one in {probe.choices:.1%} of {probe.items:,} items"
+    return f"{guessed}, one that sees the question too in {probe.with_question:.1%}; chance is {probe.chance:.0%}."
