@@ -179,7 +179,8 @@ def _estimate(
         per_record.append(len(chunks))
         passages += [Passage(record, chunk) for chunk in chunks]
     chunks_ = _mean(per_record, total)
-    chosen = heapq.nsmallest(CHUNKS, passages, key=lambda p: stable_hash(p.record.id, str(p.chunk and p.chunk.start)))
+    # The records that a preview showed come first: of those it is known how long answers are.
+    chosen = heapq.nsmallest(CHUNKS, passages, key=lambda passage: stable_hash("preview", passage.record.id))
     identity = make_engine(settings.engine).identity()
     cache = ResponseCache(plan.root / RESPONSES)
     prompts = stage.prompts(settings)
@@ -268,7 +269,7 @@ def _sample(use: StageUse, shards: Sequence[Shard], plan: Plan) -> tuple[int, li
         table = pq.read_table(shard.path, columns=["id", "kind"])
         pairs = zip(table["id"].to_pylist(), table["kind"].to_pylist(), strict=True)
         ids += [identity for identity, kind in pairs if kind in settings.kinds]
-    first = set(heapq.nsmallest(RECORDS, ids, key=lambda identity: stable_hash("estimate", identity)))
+    first = set(heapq.nsmallest(RECORDS, ids, key=lambda identity: stable_hash("preview", identity)))
     found = [r for shard in _chosen(shards, settings, public) for r in read_records(shard.path) if r.id in first]
     return len(ids), found
 
