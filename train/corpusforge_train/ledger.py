@@ -58,6 +58,13 @@ class Ledger:
             found[source] = found.get(source, 0) + entry.tokens
         return found
 
+    def brief(self) -> dict[str, dict[int, list[float]]]:
+        """Tokens and loss weight by source and epoch, for a line of the log."""
+        found: dict[str, dict[int, list[float]]] = {}
+        for (source, epoch), entry in sorted(self.entries.items()):
+            found.setdefault(source, {})[epoch] = [entry.tokens, entry.weight / UNIT]
+        return found
+
     def to_json(self) -> list[dict[str, Any]]:
         """A row for each source and epoch; `loss_weight` is the sum of the weights of its predicted tokens."""
         return [

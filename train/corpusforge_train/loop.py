@@ -207,6 +207,7 @@ class Run:
             norm=float(norm),
             tokens=progress.ledger.tokens,
             tokens_by_source=progress.ledger.by_source(),
+            ledger=progress.ledger.brief(),
             tokens_per_second=speed,
             **told,
         )
@@ -220,7 +221,8 @@ class Run:
         config, progress = self.config, self.progress
         ended = self._anyone_asked_to_end()
         due = ends or (config.holdout.every and progress.step % config.holdout.every == 0)
-        figures = self._measured() if due and self._base else {}
+        # The first process decides for all: each measures the same, but may round otherwise.
+        figures = self.group.gather(self._measured() if due and self._base else {})[0]
         rise = figures["public"].change if "public" in figures else 0.0
         better = self._note_best(figures, rise)
         forgot = config.holdout.stop is not None and rise > config.holdout.stop
