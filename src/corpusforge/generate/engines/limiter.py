@@ -28,9 +28,9 @@ class Limiter:
     turn, the earliest chunk first.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, start: int = START) -> None:
         self.most = most
-        self.limit = float(min(START, most))
+        self.limit = float(min(start, most))
         self.active = 0
         self.peak = 0
         self.shrunk = 0

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from corpusforge.generate.engines.door import GenerationRequest, GenerationResponse, Identity
 from corpusforge.generate.engines.endpoint import Endpoint, revision_with_options
 from corpusforge.generate.engines.failures import Failure
+from corpusforge.generate.engines.limiter import Limiter
 from corpusforge.generate.engines.local_server import LocalServer, server_of
 from corpusforge.generate.engines.settings import EngineSettings
 from corpusforge.generate.engines.weights import folder_content, kind_of_model
@@ -30,6 +31,8 @@ class Vllm(Endpoint):
         self._named = Identity(self.name, model, revision_with_options(self._revision, settings))
         self._server: LocalServer | None = None
         super().__init__(settings)
+        # Our server queues what it cannot take at once and turns nobody away.
+        self.limiter = Limiter(settings.max_in_flight, settings.max_in_flight)
 
     def identity(self) -> Identity:
         """A Hub model's name and commit; of a folder its architecture and content, wherever it lies."""
