@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from corpusforge.evaluate.calibrate import Agreement
 
 SHEET = "calibration.csv"
+TELL_EVERY = 30.0
 
 
 def evaluate(
@@ -52,13 +54,9 @@ def evaluate(
         told["B"] = read_model(against, "--against")
     judging = None if judge is None else read_model(judge, "--judge")
     with ExitStack() as stack:
-        asks = {key: _opened(stack, settings, folder) for key, settings in told.items()}
-        ask_judge = None if judging is None else _opened(stack, judging, folder)
-        sittings = {}
-        for key, ask in asks.items():
-            if not quiet:
-                console.say(f"asking {key}: {told[key].model}, {sum(len(task.rows) for task in asked):,} items")
-            sittings[key] = sit(asked, ask, rotations)
+        asks = {key: _opened(stack, settings, folder, f"model {key}", quiet) for key, settings in told.items()}
+        ask_judge = None if judging is None else _opened(stack, judging, folder, "the judge", quiet)
+        sittings = {key: sit(asked, ask, rotations) for key, ask in asks.items()}
         verdicts = _Verdicts(asked, sittings, ask_judge, sheet)
     report = _report(folder, seal, told, judging, asked, sittings, verdicts, limit, rotations)
     place = out or folder.parent / "evaluations" / f"{folder.name}-{_slug(told)}"
@@ -121,8 +119,11 @@ def _pairs(text: str, option: str) -> dict[str, Any]:
     return found
 
 
-def _opened(stack: ExitStack, settings: Any, folder: Path) -> Ask:
-    """A callable that asks the engine in order, from the build's cache first; a finished call is never paid twice."""
+def _opened(stack: ExitStack, settings: Any, folder: Path, who: str, quiet: bool) -> Ask:
+    """A callable that asks the engine in order, from the build's cache first; a finished call is never paid twice.
+
+    Every half minute and at the end of a task it says on stderr how far `who` is, unless `quiet`.
+    """
     from corpusforge.evaluate.asking import Reply
     from corpusforge.generate.engines.door import GenerationRequest, GenerationResponse, Sampling
     from corpusforge.generate.engines.session import in_order, opened
@@ -141,8 +142,18 @@ def _opened(stack: ExitStack, settings: Any, folder: Path) -> Ask:
         )
 
     def ask(questions: Iterable[Question]) -> Iterator[Reply]:
+        done, told = 0, time.monotonic()
         for response in in_order(session, one, questions):
+            done += 1
+            if not quiet and time.monotonic() - told > TELL_EVERY:
+                told = time.monotonic()
+                console.say(f"{who}: {done:,} answers")
             yield Reply(response.texts[0] if response.texts else "", response.error)
+        if not quiet and done:
+            keys = ("calls", "cached", "prompt_tokens", "completion_tokens")
+            calls, cached, read, written = (f"{ctx.paid.get(key, 0):,}" for key in keys)
+            said = f"{who}: {done:,} answers; so far {calls} calls, {cached} from the cache"
+            console.say(f"{said}, {read} tokens read, {written} written")
 
     return ask
 
@@ -183,7 +194,8 @@ class _Verdicts:
             rows, replies, verdicts = [*rows, *task.rows], [*replies, *said], [*verdicts, *judged]
             by_model.append(said)
         if len(by_model) == 2:
-            self.pairs.append(pair_report(task.name, compare_answers(task.rows, by_model[0], by_model[1], ask)))
+            compared = compare_answers(task.rows, by_model[0], by_model[1], ask)
+            self.pairs.append(pair_report(task.name, compared, by_model[0], by_model[1]))
         self.sheet = sheet(rows, replies, verdicts)
 
 

@@ -153,6 +153,7 @@ def test_two_models_and_a_judge_end_to_end(build: Path, server: ChatServer, tmp_
     assert 0.4 < qa["models"]["B"]["metrics"]["correct"]["value"] < 0.6
     assert report["pairs"][0]["outcomes"]["first"] == ITEMS // 2
     assert report["pairs"][0]["flip_rate"] == 0.0
+    assert 0.0 <= report["pairs"][0]["longer_share"] <= 1.0
     assert report["judge"]["calibration"]["state"] == "not calibrated"
     assert {one["task"] for one in report["not_run"]} == {"demo_mcq_cloze", "demo_text_domain", "demo_text_public"}
     assert all(body["temperature"] == 0.0 for _, _, body in server.asked)

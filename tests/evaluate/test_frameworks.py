@@ -122,7 +122,7 @@ def test_the_harness_logs_the_hashes_that_were_shipped(exported: Path):
             )
 
 
-def test_an_oracle_gets_everything_in_inspect_shuffled_or_not(exported: Path):
+def test_trap_a_an_oracle_gets_everything_in_inspect_shuffled_or_not(exported: Path):
     """Trap a of training.md: grades by index gave a shuffled oracle the points of other options."""
     found = inspect(exported, "oracle")
     assert {name for name in found if "+" not in name} == {
@@ -136,8 +136,8 @@ def test_an_oracle_gets_everything_in_inspect_shuffled_or_not(exported: Path):
             assert values["mean"] == wanted, (name, metric)
 
 
-def test_a_guesser_gets_chance_in_inspect(exported: Path):
-    """Trap b of training.md is part of it: no token table is downloaded, though the cache is empty."""
+def test_trap_b_a_guesser_gets_chance_in_inspect_without_a_download(exported: Path):
+    """inspect_ai estimates tokens with a table from the network; here its cache is empty and a connection is an error."""
     found = inspect(exported, "random")
     baselines = json.loads((exported / "benchmark" / "baselines.json").read_text())
     for name, told in found.items():

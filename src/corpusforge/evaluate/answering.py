@@ -109,7 +109,8 @@ def sit(tasks: Iterable[Asked], ask: Ask, rotations: bool) -> Sitting:
 def _answers(task: Asked, ask: Ask, rotations: bool) -> Iterator[Answer]:
     plan = [(row, options) for row in task.rows for options in _orders(task, row, rotations)]
     tokens = int(task.told["max_tokens"])
-    replies = ask(Question("evaluate", grading.rendered(task.told["prompt"], row, o), tokens) for row, o in plan)
+    asked = (Question("evaluate", grading.rendered(task.told["prompt"], row, o), tokens) for row, o in plan)
+    replies = iter(list(ask(asked)))
     for row in task.rows:
         orders = _orders(task, row, rotations)
         graded = [_graded(task, row, options, next(replies)) for options in orders]

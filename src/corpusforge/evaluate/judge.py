@@ -85,7 +85,7 @@ def judge_answers(
         if not trouble:
             parts = {"question": row["question"], "source": source_of(row), "reference": reference_of(row)}
             asked.append(Question("judge", filled(prompt.text, **parts, answer=answer or ""), _REASON_TOKENS))
-    replies = iter(ask(asked))
+    replies = iter(list(ask(asked)))
     return [one if one is not None else _read(next(replies)) for one in made]
 
 
@@ -107,7 +107,7 @@ def compare_answers(
             for left, right in ((one, two), (two, one)):
                 text = filled(COMPARE.text, **parts, first=left or "", second=right or "")
                 asked.append(Question("judge", text, _REASON_TOKENS))
-    replies = iter(ask(asked))
+    replies = iter(list(ask(asked)))
     return Compared(tuple(trouble or _both(replies) for trouble in plan))
 
 

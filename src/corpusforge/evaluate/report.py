@@ -115,8 +115,14 @@ def judge_report(
     }
 
 
-def pair_report(task: str, compared: Compared) -> dict[str, Any]:
-    """Which model the judge prefers, both orders agreeing, with the share of decided pairs and the sign test's p."""
+def pair_report(
+    task: str, compared: Compared, first: Sequence[str | None], second: Sequence[str | None]
+) -> dict[str, Any]:
+    """Which model the judge prefers, both orders agreeing: its share of the decided pairs and the sign test's p.
+
+    `longer_share` is how often the longer of two answers won: far from what the figures of correct answers explain, the
+    judge goes by length.
+    """
     counts = compared.count()
     wins, losses = counts.get("first", 0), counts.get("second", 0)
     low, high = wilson(wins, wins + losses)
@@ -128,5 +134,15 @@ def pair_report(task: str, compared: Compared) -> dict[str, Any]:
         "low": round(low, 6),
         "high": round(high, 6),
         "sign_p": round(sign_test(wins, losses), 6),
+        "longer_share": _longer(compared, first, second),
         "flip_rate": None if flip is None else round(flip, 6),
     }
+
+
+def _longer(compared: Compared, first: Sequence[str | None], second: Sequence[str | None]) -> float | None:
+    won = [
+        (len(one or "") > len(two or "")) == (outcome == "first")
+        for outcome, one, two in zip(compared.outcomes, first, second, strict=True)
+        if outcome in ("first", "second") and len(one or "") != len(two or "")
+    ]
+    return round(sum(won) / len(won), 6) if won else None

@@ -56,14 +56,15 @@ def _pairs(pairs: Sequence[Mapping[str, Any]]) -> Table:
             one["outcomes"].get("tie", 0),
             one["outcomes"].get("flipped", 0),
             _number(one["flip_rate"]),
+            _number(one["longer_share"]),
             _number(one["sign_p"]),
         )
         for one in pairs
     ]
     return (
-        ("judged pairs", "A better", "B better", "tie", "flipped", "flip rate", "sign test p"),
+        ("judged pairs", "A better", "B better", "tie", "flipped", "flip rate", "longer won", "sign test p"),
         rows,
-        (1, 2, 3, 4, 5, 6),
+        (1, 2, 3, 4, 5, 6, 7),
     )
 
 
@@ -122,6 +123,8 @@ def _calibration(told: Mapping[str, Any]) -> str:
         return "The judge is not calibrated: label calibration.csv by hand and give it with --labels."
     kappa = _interval(told["kappa"])
     text = f"The judge against {told['labels']} human labels: kappa {kappa}, wanted {told['gate']}: {told['state']}."
+    errors = [f"{share:.0%} of those they call {label}" for label, share in told["errors"].items() if share is not None]
+    text += f" It says something else of {', '.join(errors)}."
     if told["rejected"]:
         text += f" {told['rejected']} rows of the sheet were rejected: their texts were changed."
     return text
