@@ -31,8 +31,12 @@ DEFAULT = Rules()
 def problems(row: Record, rules: Rules = DEFAULT) -> Iterator[Problem]:
     """What is wrong with a row, cheapest checks first; nothing for a row that may stay. Pure: the row alone decides.
 
-    A row whose parts are not all there is not looked at further. The first problem is the row's reason.
+    A row whose parts are not all there is not looked at further, nor one that its writer does not believe (a quote that
+    is not in the text). The first problem is the row's reason.
     """
+    if row.meta.get("rejected"):
+        yield Problem(str(row.meta["rejected"]), 0, 1)
+        return
     view = RowView(row)
     found = False
     for problem in structure(view):

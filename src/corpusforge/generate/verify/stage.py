@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from corpusforge.generate.phrasings import resource
 from corpusforge.generate.verify.checks import Rules, problems
 from corpusforge.generate.verify.form import Limits
+from corpusforge.generate.verify.nearest import decide_nearest, passages_table, read_nearest, true_elsewhere
 from corpusforge.generate.verify.problem import Problem
 from corpusforge.generate.verify.support import LONGEST
 from corpusforge.record import SYNTHETIC, Dropped, Record
-from corpusforge.stage import Item, Stage, StageContext, StageSettings
+from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class VerifySettings(StageSettings):
@@ -29,6 +33,9 @@ class VerifySettings(StageSettings):
         description="Weight of the longest stretch of an answer that its source does not support.",
     )
     min_support: float = Field(0.5, ge=0, le=1, description="Least share of an answer's words that its source has.")
+    nearest: int = Field(
+        3, ge=0, le=20, description="Nearest passages of other records in which no wrong option may be right; 0: none."
+    )
 
 
 class Verify(Stage):
@@ -36,7 +43,7 @@ class Verify(Stage):
 
     name: ClassVar[str] = "verify"
     version: ClassVar[int] = 1
-    libraries: ClassVar[tuple[str, ...]] = ("pyyaml", "py3langid")
+    libraries: ClassVar[tuple[str, ...]] = ("pyyaml", "py3langid", "xxhash")
     Settings: ClassVar[type[StageSettings]] = VerifySettings
 
     @classmethod
@@ -44,14 +51,31 @@ class Verify(Stage):
         """Files whose bytes decide the output beside the code."""
         return resource("agreement"), resource("alterations")
 
+    @classmethod
+    def has_survey(cls, settings: Any) -> bool:
+        """Only the passages of other records make it look beyond a row."""
+        return bool(settings.nearest)
+
+    def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
+        """The passages and items of the shard; see `passages_table`."""
+        return passages_table(records)
+
+    def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
+        """Per shard, the passages of other records nearest to each multiple-choice item."""
+        return decide_nearest(surveys, ctx.settings.nearest)
+
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each row kept, or dropped with the first rule that it breaks."""
         rules = rules_of(ctx.settings)
+        nearest = read_nearest(ctx.mine)
         for record in records:
             if record.kind not in SYNTHETIC:
                 yield record
                 continue
-            problem = next(problems(record, rules), None) or verdict(record)
+            problem = next(problems(record, rules), None)
+            if problem is None and record.id in nearest:
+                problem = next(true_elsewhere(record, nearest[record.id]), None)
+            problem = problem or verdict(record)
             if problem is None:
                 ctx.count(record.source, "proven")
                 yield record
