@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from corpusforge.curate.redaction.dialling import country
+from corpusforge.curate.redaction.dialling import Country, country
 
 # Candidates whose verdict is remembered: versions, times and amounts recur.
 _MOST_REMEMBERED = 1 << 16
@@ -44,6 +44,7 @@ class PhoneSearch:
         self._plausible: dict[str, frozenset[str]] = {}
         # Below leniency VALID a possible number has no limits that could be told so simply.
         self._countries = [(region, country(region)) for region in regions] if leniency >= 1 else []
+        self._by_length: dict[int, list[tuple[str, Country]]] = {}
         self._fewest = min([min(here.national, here.abroad) for _, here in self._countries], default=1)
 
     def spans(self, text: str) -> list[Span]:
@@ -74,8 +75,16 @@ class PhoneSearch:
         if known is None:
             if len(self._plausible) >= _MOST_REMEMBERED:
                 self._plausible.clear()
-            known = frozenset(region for region, here in self._countries if here.may_be_valid(digits))
+            known = frozenset(region for region, here in self._long_enough(len(digits)) if here.may_be_valid(digits))
             self._plausible[digits] = known
+        return known
+
+    def _long_enough(self, digits: int) -> list[tuple[str, Country]]:
+        """The countries where so many digits can be a number."""
+        known = self._by_length.get(digits)
+        if known is None:
+            known = [(region, here) for region, here in self._countries if digits >= min(here.national, here.abroad)]
+            self._by_length[digits] = known
         return known
 
     def _in_region(self, scan: _Scan, candidates: list[_Candidate], region: str) -> Iterator[Span]:
