@@ -205,6 +205,9 @@ def evaluate(
     task: Annotated[list[str] | None, typer.Option("--task", help="Only this task or kind; may be repeated.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Items of each task at most.")] = None,
     rotations: Annotated[bool, typer.Option("--rotations", help="Ask options in every cyclic order.")] = False,
+    likelihoods: Annotated[
+        bool, typer.Option("--likelihoods", help="Also what needs log-probabilities, which vLLM gives.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the report goes; by default beside the build.")
     ] = None,
@@ -215,7 +218,9 @@ def evaluate(
     """Ask a model the build's held-out benchmark; with intervals, against another model, with a judge."""
     from corpusforge import evaluation
 
-    evaluation.evaluate(build, builds, model, against, judge, labels, task or [], limit, rotations, out, as_json, quiet)
+    evaluation.evaluate(
+        build, builds, model, against, judge, labels, task or [], limit, rotations, likelihoods, out, as_json, quiet
+    )
 
 
 @app.command()
@@ -236,6 +241,23 @@ def train(
     from corpusforge import train_command
 
     train_command.train(build, config, builds, out, cards, change or [], unapproved, dry_run, as_json)
+
+
+@app.command()
+def verify(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or final/ of a finished run.")
+    ],
+    build: Annotated[
+        str | None, typer.Option("--build", help="The build's folder, where its id is not enough to find it.")
+    ] = None,
+    builds: BuildsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recount from the build's files what a model was trained on, to the token."""
+    from corpusforge import train_command
+
+    train_command.verify(checkpoint, build, builds, as_json)
 
 
 @app.command("ls")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from corpusforge.evaluate.answering import Asked, Sitting
     from corpusforge.evaluate.asking import Ask, Question, Reply
     from corpusforge.evaluate.calibrate import Agreement
+    from corpusforge.evaluate.likelihoods import Score
 
 SHEET = "calibration.csv"
 TELL_EVERY = 30.0
+# Tokens of a context that a window of text leaves free: the one that is generated, and those a tokenizer adds.
+SPARE = 16
 
 
 def evaluate(
@@ -32,6 +35,7 @@ def evaluate(
     tasks: Sequence[str],
     limit: int | None,
     rotations: bool,
+    likelihoods: bool,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -41,6 +45,7 @@ def evaluate(
     from corpusforge.commands import find_build
     from corpusforge.evaluate.answering import read_benchmark, sit
     from corpusforge.evaluate.calibrate import read_sheet
+    from corpusforge.evaluate.likelihoods import score_tasks
     from corpusforge.evaluate.telling import markdown, remarks, tables
     from corpusforge.shards import write_bytes, write_json
 
@@ -57,6 +62,9 @@ def evaluate(
         asks = {key: _opened(stack, settings, folder, f"model {key}", quiet) for key, settings in told.items()}
         ask_judge = None if judging is None else _opened(stack, judging, folder, "the judge", quiet)
         sittings = {key: sit(asked, ask, rotations) for key, ask in asks.items()}
+        for key, sitting in sittings.items() if likelihoods else ():
+            score = _scoring(stack, told[key], folder, f"model {key}", quiet)
+            sitting.answers |= score_tasks(asked, score, max(64, told[key].context_tokens - SPARE))
         verdicts = _Verdicts(asked, sittings, ask_judge, sheet)
     report = _report(folder, seal, told, judging, asked, sittings, verdicts, limit, rotations)
     place = out or folder.parent / "evaluations" / f"{folder.name}-{_slug(told)}"
@@ -120,42 +128,69 @@ def _pairs(text: str, option: str) -> dict[str, Any]:
 
 
 def _opened(stack: ExitStack, settings: Any, folder: Path, who: str, quiet: bool) -> Ask:
-    """A callable that asks the engine in order, from the build's cache first; a finished call is never paid twice.
+    """A callable that asks the engine in order; a failed call is a reply with an error."""
+    from corpusforge.evaluate.asking import Reply
+    from corpusforge.generate.engines.door import Sampling
+    from corpusforge.generate.engines.registry import make_engine
+
+    answers = _answering(stack, settings, folder, who, quiet, make_engine)
+
+    def ask(questions: Iterable[Question]) -> Iterator[Reply]:
+        for text, error in answers((q.task, q.prompt, Sampling(0.0, 1.0, q.max_tokens)) for q in questions):
+            yield Reply(text, error)
+
+    return ask
+
+
+def _scoring(stack: ExitStack, settings: Any, folder: Path, who: str, quiet: bool) -> Score:
+    """A callable that asks how likely texts are, in order; what is not known is the kind of failure."""
+    from corpusforge.generate.engines.door import Sampling
+    from corpusforge.generate.engines.likelihood import TASK, make_scorer
+
+    answers = _answering(stack, settings, folder, who, quiet, make_scorer)
+
+    def score(texts: Iterable[str]) -> Iterator[float | str]:
+        for text, error in answers((TASK, text, Sampling()) for text in texts):
+            yield error or float(text)
+
+    return score
+
+
+def _answering(
+    stack: ExitStack, settings: Any, folder: Path, who: str, quiet: bool, make: Callable[[Any], Any]
+) -> Callable[[Iterable[tuple[str, str, Any]]], Iterator[tuple[str, str]]]:
+    """Asks (task, prompt, sampling) in order, from the build's cache first; a finished call is never paid twice.
 
     Every half minute and at the end of a task it says on stderr how far `who` is, unless `quiet`.
     """
-    from corpusforge.evaluate.asking import Reply
-    from corpusforge.generate.engines.door import GenerationRequest, GenerationResponse, Sampling
+    from corpusforge.generate.engines.door import GenerationRequest, GenerationResponse
     from corpusforge.generate.engines.session import in_order, opened
     from corpusforge.record import Message
     from corpusforge.stage import StageContext
     from corpusforge.work import RESPONSES
 
     ctx = StageContext(settings=None, seed=0, sources={}, responses=folder.parent / RESPONSES)
-    session = stack.enter_context(opened(settings, ctx))
+    session = stack.enter_context(opened(settings, ctx, make))
 
-    async def one(question: Question) -> GenerationResponse:
-        return await session.ask(
-            GenerationRequest(
-                question.task, (Message("user", question.prompt),), Sampling(0.0, 1.0, question.max_tokens)
-            )
-        )
+    async def one(asked: tuple[str, str, Any]) -> GenerationResponse:
+        task, prompt, sampling = asked
+        return await session.ask(GenerationRequest(task, (Message("user", prompt),), sampling))
 
-    def ask(questions: Iterable[Question]) -> Iterator[Reply]:
+    def answers(asked: Iterable[tuple[str, str, Any]]) -> Iterator[tuple[str, str]]:
         done, told = 0, time.monotonic()
-        for response in in_order(session, one, questions):
+        for response in in_order(session, one, asked):
             done += 1
             if not quiet and time.monotonic() - told > TELL_EVERY:
                 told = time.monotonic()
                 console.say(f"{who}: {done:,} answers")
-            yield Reply(response.texts[0] if response.texts else "", response.error)
+            yield response.texts[0] if response.texts else "", response.error
         if not quiet and done:
             keys = ("calls", "cached", "prompt_tokens", "completion_tokens")
             calls, cached, read, written = (f"{ctx.paid.get(key, 0):,}" for key in keys)
             said = f"{who}: {done:,} answers; so far {calls} calls, {cached} from the cache"
             console.say(f"{said}, {read} tokens read, {written} written")
 
-    return ask
+    return answers
 
 
 class _Verdicts:
@@ -237,7 +272,7 @@ def _report(
         "tasks": task_reports(asked, sittings, baselines),
         "pairs": verdicts.pairs,
         "own_questions": own_questions(asked, identities),
-        "not_run": not_run(asked),
+        "not_run": not_run(asked, sittings),
     }
 
 

@@ -11,7 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class ChatServer:
     """Start with `with ChatServer(models) as server`; `server.asked` holds (model, prompt, body) in the order of calls."""
 
-    def __init__(self, models: Mapping[str, Callable[[str], str]]) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, Callable[[str], str]],
+        likelihoods: Mapping[str, Callable[[str], float]] | None = None,
+    ) -> None:
         asked: list[tuple[str, str, dict[str, object]]] = []
         self.asked = asked
 
@@ -20,11 +24,20 @@ class ChatServer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                prompt = body["messages"][-1]["content"]
+                prompt = body["prompt"] if "prompt" in body else body["messages"][-1]["content"]
                 asked.append((body["model"], prompt, body))
-                said = models[body["model"]](prompt)
-                choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
-                usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len(said.split())}
+                if "prompt" in body:
+                    # One token a character and the one that is generated; the first has no likelihood.
+                    told = None
+                    if likelihoods is not None:
+                        each = likelihoods[body["model"]](prompt) / max(1, len(prompt) - 1)
+                        told = {"token_logprobs": [None, *[each] * (len(prompt) - 1), -9.0]}
+                    choice = {"index": 0, "text": f"{prompt}x", "logprobs": told, "finish_reason": "length"}
+                    usage = {"prompt_tokens": len(prompt), "completion_tokens": 1}
+                else:
+                    said = models[body["model"]](prompt)
+                    choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+                    usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len(said.split())}
                 data = json.dumps({"choices": [choice], "usage": usage}).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")

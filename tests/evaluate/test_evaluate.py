@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from corpusforge.cli import app
 from corpusforge.errors import CorpusforgeError, GateFailed, Problems, StepFailed, UsageError
-from corpusforge.evaluate.answering import read_benchmark, sit
+from corpusforge.evaluate.answering import Asked, read_benchmark, sit
+from corpusforge.evaluate.intervals import bootstrap
+from corpusforge.evaluate.likelihoods import figures, score_tasks, windows
 from corpusforge.evaluate.write import write_eval
 from corpusforge.evaluation import read_model
 from corpusforge.manifest import FORMAT, write_manifest
@@ -125,8 +130,18 @@ def test_a_changed_benchmark_is_not_asked(build: Path):
 def server(truth: Truth) -> Iterator[ChatServer]:
     right, guesser = Knowing(truth.answers), Guessing(sorted(truth.answers.values()))
     models = {"tuned": right.said, "base": half_right(truth).said, "guesser": guesser.said, "judge": fair_judge}
-    with ChatServer({**models, "orderly": first_judge, "flat": lambda prompt: "Good.\ncorrect"}) as running:
+    models |= {"orderly": first_judge, "flat": lambda prompt: "Good.\ncorrect"}
+    with ChatServer(
+        models, {"tuned": lambda text: held_likely(right, text, 3), "base": lambda text: held_likely(right, text, 2)}
+    ) as running:
         yield running
+
+
+def held_likely(model: Knowing, text: str, bits: int) -> float:
+    """So many bits for each byte; what follows a question is unlikely unless it is right."""
+    question, _, option = text.partition("\nAnswer: ")
+    wrong = bool(option) and bits == 3 and option not in model.right(question)
+    return -bits * math.log(2) * len(text.encode()) - 900.0 * wrong
 
 
 def evaluate(*words: str) -> Any:
@@ -171,6 +186,49 @@ def test_two_models_and_a_judge_end_to_end(build: Path, server: ChatServer, tmp_
     evaluate(*words, "--judge", server.model("judge"), "--quiet")
     assert len(server.asked) == calls
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+
+
+def test_likelihoods_are_scored_where_a_server_gives_them(build: Path, server: ChatServer):
+    """What an adapted model forgets shows in the public texts beside those of the domain."""
+    words = [str(build), "--model", server.model("tuned"), "--against", server.model("base"), "--likelihoods"]
+    report = json.loads(evaluate(*words, "--json", "--quiet").stdout)
+    tasks = {task["task"]: task for task in report["tasks"]}
+    assert report["not_run"] == []
+    assert tasks["demo_mcq_cloze"]["models"]["A"]["metrics"]["acc"]["value"] == 1.0
+    # The base prefers short options: not knowing the answer is no longer hidden by its letters.
+    assert tasks["demo_mcq_cloze"]["models"]["B"]["metrics"]["acc"]["value"] < 0.7
+    for name in ("demo_text_domain", "demo_text_public"):
+        assert tasks[name]["models"]["A"]["metrics"]["bits_per_byte"]["value"] == pytest.approx(3.0)
+        assert tasks[name]["models"]["B"]["metrics"]["bits_per_byte"]["value"] == pytest.approx(2.0)
+        assert tasks[name]["difference"]["bits_per_byte"]["value"] == pytest.approx(1.0)
+        assert tasks[name]["baselines"]["random"]["bits_per_byte"] == 8.0
+    asked = len(server.asked)
+    evaluate(*words, "--quiet")
+    assert len(server.asked) == asked, "likelihoods are paid for once, too"
+
+
+def test_a_server_without_likelihoods_ends_the_command(build: Path, truth: Truth):
+    with ChatServer({"tuned": Knowing(truth.answers).said}) as plain, pytest.raises(StepFailed, match="unsupported"):
+        evaluate(str(build), "--model", plain.model("tuned"), "--task", "cloze", "--likelihoods", "--quiet")
+
+
+@given(st.text(max_size=300), st.integers(16, 80))
+def test_windows_are_the_text_and_fit(text: str, size: int):
+    pieces = windows(text, size)
+    assert "".join(pieces) == text
+    assert all(0 < len(piece.encode()) <= size for piece in pieces)
+
+
+def test_bits_are_weighed_by_bytes():
+    """A short text with many bits a byte is a small part of all bytes."""
+    rows = tuple({"id": str(n), "source": "kb", "text": "x" * n, "role": "domain"} for n in (10, 990))
+    task = Asked({"name": "t", "kind": "text"}, rows)
+    found = score_tasks([task], lambda texts: iter([-10 * math.log(2) * 5, -990 * math.log(2)]), 4000)["t"]
+    assert [answer.scores["bits_per_byte"] for answer in found] == pytest.approx([5.0, 1.0])
+    assert bootstrap(**figures(found, "bits_per_byte")).value == pytest.approx((50 + 990) / 1000)
+    lost = score_tasks([task], lambda texts: iter(["context", -990 * math.log(2)]), 4000)["t"]
+    assert (lost[0].scores, lost[0].trouble) == ({}, "context")
+    assert bootstrap(**figures(lost, "bits_per_byte")).value == pytest.approx(1.0)
 
 
 def test_the_console_shows_figures_beside_what_a_guesser_gets(build: Path, server: ChatServer):

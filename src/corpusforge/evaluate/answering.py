@@ -48,7 +48,7 @@ class Answer:
     """One model's answer to one item: its reply (None where no call came back), scores by metric, and what was wrong.
 
     `trouble` is empty, `unparsable`, or the kind of failure of the call; scores are 0 then. `cluster` is the document
-    that the item is from.
+    that the item is from; `weight` is 1, or a text's bytes.
     """
 
     item: str
@@ -57,6 +57,7 @@ class Answer:
     reply: str | None
     scores: Mapping[str, float]
     trouble: str = ""
+    weight: float = 1.0
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ def _orders(task: Asked, row: Row, rotations: bool) -> list[Sequence[str]]:
 
 
 def _graded(task: Asked, row: Row, options: Sequence[str], reply: Reply) -> Answer:
-    cluster = row["parents"][0] if row["parents"] else row["id"]
+    cluster = cluster_of(row)
     scores, trouble, said = {}, reply.error, None if reply.error else reply.text
     if task.kind == "letter":
         picked = None if said is None else grading.read_letter(said, options)
@@ -143,6 +144,12 @@ def _graded(task: Asked, row: Row, options: Sequence[str], reply: Reply) -> Answ
         scores = grading.open_scores(said or "", row)
         scores = dict.fromkeys(scores, 0.0) if said is None else scores
     return Answer(row["id"], cluster, row["source"], said, scores, trouble)
+
+
+def cluster_of(row: Row) -> str:
+    """The document that an item is from; itself where it has no parent."""
+    parents = row.get("parents")
+    return str(parents[0] if parents else row["id"])
 
 
 def _mean(orders: Sequence[Answer]) -> Answer:

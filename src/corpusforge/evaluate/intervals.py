@@ -43,8 +43,10 @@ def wilson(right: int, items: int, z: float = 1.96) -> tuple[float, float]:
     return low, 1.0 if right == items else (middle + spread) / scale
 
 
-def bootstrap(values: Mapping[str, float], clusters: Mapping[str, str]) -> Interval:
-    """The mean over items with a percentile bootstrap (Efron 1979) over whole clusters, values by item id.
+def bootstrap(
+    values: Mapping[str, float], clusters: Mapping[str, str], weights: Mapping[str, float] | None = None
+) -> Interval:
+    """The mean over items (weighted, if asked) with a percentile bootstrap (Efron 1979) over clusters.
 
     Items of one document are right or wrong together, so documents are drawn, not items. The seed follows from ids and
     values: the same answers give the same interval everywhere. Where every item is alike, or there is one document
@@ -53,19 +55,24 @@ def bootstrap(values: Mapping[str, float], clusters: Mapping[str, str]) -> Inter
     ids = sorted(values)
     if not ids:
         return Interval(0.0, 0.0, 1.0)
-    mean = sum(values[i] for i in ids) / len(ids)
     groups = sorted({clusters[i] for i in ids})
+    sums, counts = _by_group(ids, values, clusters, groups, weights)
+    mean = float(sums.sum() / counts.sum())
     if len(groups) < 2 or len({values[i] for i in ids}) == 1:
         if all(values[i] in (0.0, 1.0) for i in ids):
             low, high = wilson(round(sum(values.values())), len(ids))
             return Interval(mean, low, high)
-        return Interval(mean, 0.0, 1.0)
-    sums, counts = _by_group(ids, values, clusters, groups)
+        return Interval(mean, min(0.0, mean), max(1.0, mean))
     drawn = _means(sums, counts, stable_hash("bootstrap", *ids, *(f"{values[i]:.6g}" for i in ids)))
     return Interval(mean, *drawn)
 
 
-def paired(first: Mapping[str, float], second: Mapping[str, float], clusters: Mapping[str, str]) -> Interval:
+def paired(
+    first: Mapping[str, float],
+    second: Mapping[str, float],
+    clusters: Mapping[str, str],
+    weights: Mapping[str, float] | None = None,
+) -> Interval:
     """The mean of first - second over the items that both have, bootstrapped over clusters as `bootstrap` does."""
     shared = sorted(first.keys() & second.keys())
     differences = {i: first[i] - second[i] for i in shared}
@@ -75,12 +82,12 @@ def paired(first: Mapping[str, float], second: Mapping[str, float], clusters: Ma
         # All differ alike: the interval is bounded by what a share of so few items can prove.
         spread = 1 - wilson(len(shared), len(shared))[0]
         value = differences[shared[0]]
-        return Interval(value, max(-1.0, value - spread), min(1.0, value + spread))
+        return Interval(value, max(min(-1.0, value), value - spread), min(max(1.0, value), value + spread))
     groups = sorted({clusters[i] for i in shared})
-    mean = sum(differences.values()) / len(shared)
+    sums, counts = _by_group(shared, differences, clusters, groups, weights)
+    mean = float(sums.sum() / counts.sum())
     if len(groups) < 2:
-        return Interval(mean, -1.0, 1.0)
-    sums, counts = _by_group(shared, differences, clusters, groups)
+        return Interval(mean, min(-1.0, mean), max(1.0, mean))
     seed = stable_hash("paired", *shared, *(f"{differences[i]:.6g}" for i in shared))
     return Interval(mean, *_means(sums, counts, seed))
 
@@ -101,15 +108,20 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def _by_group(
-    ids: Sequence[str], values: Mapping[str, float], clusters: Mapping[str, str], groups: Sequence[str]
+    ids: Sequence[str],
+    values: Mapping[str, float],
+    clusters: Mapping[str, str],
+    groups: Sequence[str],
+    weights: Mapping[str, float] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     import numpy as np
 
     place = {group: index for index, group in enumerate(groups)}
     sums, counts = np.zeros(len(groups)), np.zeros(len(groups))
     for i in ids:
-        sums[place[clusters[i]]] += values[i]
-        counts[place[clusters[i]]] += 1
+        weight = 1.0 if weights is None else weights[i]
+        sums[place[clusters[i]]] += weight * values[i]
+        counts[place[clusters[i]]] += weight
     return sums, counts
 
 

@@ -9,10 +9,11 @@ from corpusforge.evaluate.answering import UNASKABLE, Answer, Asked, Sitting
 from corpusforge.evaluate.calibrate import KAPPA_GATE, Agreement
 from corpusforge.evaluate.intervals import bootstrap, mcnemar, paired, sign_test, wilson
 from corpusforge.evaluate.judge import COMPARE, JUDGE, Compared, Judged
+from corpusforge.evaluate.likelihoods import figures
 
 # Metrics that are 0 or 1 for an item, unless its orders were rotated.
 SHARES = ("acc", "exact", "correct")
-WHY_NOT = "needs likelihoods, which a chat engine does not give; lm-evaluation-harness runs it from the build's eval/"
+WHY_NOT = "needs likelihoods: --likelihoods asks a server that gives them, lm-evaluation-harness any model"
 
 
 def with_verdicts(answers: Sequence[Answer], judged: Sequence[Judged]) -> list[Answer]:
@@ -25,6 +26,7 @@ def with_verdicts(answers: Sequence[Answer], judged: Sequence[Judged]) -> list[A
             answer.reply,
             {**answer.scores, "correct": float(one.verdict == "correct"), "judged": one.score},
             answer.trouble,
+            answer.weight,
         )
         for answer, one in zip(answers, judged, strict=True)
     ]
@@ -34,7 +36,16 @@ def task_reports(
     tasks: Sequence[Asked], sittings: Mapping[str, Sitting], baselines: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """One entry for each task that was asked, in the order of names, with each model's figures and their difference."""
-    return [_task(task, sittings, baselines.get(task.name, {})) for task in tasks if task.kind not in UNASKABLE]
+    return [_task(task, sittings, baselines.get(task.name, {})) for task in tasks if _was_run(task, sittings)]
+
+
+def not_run(tasks: Sequence[Asked], sittings: Mapping[str, Sitting]) -> list[dict[str, str]]:
+    """The tasks that were not asked, and why."""
+    return [{"task": task.name, "why": WHY_NOT} for task in tasks if not _was_run(task, sittings)]
+
+
+def _was_run(task: Asked, sittings: Mapping[str, Sitting]) -> bool:
+    return all(task.name in sitting.answers for sitting in sittings.values())
 
 
 def own_questions(tasks: Sequence[Asked], models: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
@@ -42,11 +53,6 @@ def own_questions(tasks: Sequence[Asked], models: Mapping[str, Mapping[str, str]
     writers = [str(row.get("writer", "")) for task in tasks if task.kind not in UNASKABLE for row in task.rows]
     names = {key: f"{told['model']}@{told['revision']}" for key, told in models.items()}
     return {key: n for key, name in names.items() if (n := writers.count(name))}
-
-
-def not_run(tasks: Sequence[Asked]) -> list[dict[str, str]]:
-    """The tasks that were not asked, and why."""
-    return [{"task": task.name, "why": WHY_NOT} for task in tasks if task.kind in UNASKABLE]
 
 
 def _task(task: Asked, sittings: Mapping[str, Sitting], baselines: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,31 +73,29 @@ def _task(task: Asked, sittings: Mapping[str, Sitting], baselines: Mapping[str, 
 
 def _model(sitting: Sitting, task: str) -> dict[str, Any]:
     answers = sitting.answers[task]
-    clusters = {answer.item: answer.cluster for answer in answers}
     metrics = sorted({metric for answer in answers for metric in answer.scores})
-    figures = {
-        metric: bootstrap({answer.item: answer.scores[metric] for answer in answers}, clusters).to_json()
-        for metric in metrics
-    }
-    return {"metrics": figures, "troubles": sitting.troubles(task), "by_source": _by_source(answers, metrics)}
+    told = {metric: bootstrap(**figures(answers, metric)).to_json() for metric in metrics}
+    return {"metrics": told, "troubles": sitting.troubles(task), "by_source": _by_source(answers, metrics)}
 
 
 def _by_source(answers: Sequence[Answer], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
     made: dict[str, dict[str, float]] = {}
     for source in sorted({answer.source for answer in answers}):
         own = [answer for answer in answers if answer.source == source]
-        means = {metric: round(sum(answer.scores[metric] for answer in own) / len(own), 6) for metric in metrics}
-        made[source] = {"items": len(own), **means}
+        made[source] = {"items": len(own)}
+        for metric in metrics:
+            having = [answer for answer in own if metric in answer.scores]
+            if whole := sum(answer.weight for answer in having):
+                made[source][metric] = round(sum(a.scores[metric] * a.weight for a in having) / whole, 6)
     return made
 
 
 def _difference(first: Sequence[Answer], second: Sequence[Answer]) -> dict[str, Any]:
-    clusters = {answer.item: answer.cluster for answer in first}
     made: dict[str, Any] = {}
     for metric in sorted({metric for answer in first for metric in answer.scores}):
-        one = {answer.item: answer.scores[metric] for answer in first}
-        two = {answer.item: answer.scores[metric] for answer in second}
-        made[metric] = paired(one, two, clusters).to_json()
+        told = figures(first, metric)
+        one, two = told["values"], figures(second, metric)["values"]
+        made[metric] = paired(one, two, told["clusters"], told["weights"]).to_json()
         if metric in SHARES and {*one.values(), *two.values()} <= {0.0, 1.0}:
             only_first, only_second, p = mcnemar(one, two)
             made[metric] |= {"only_first": only_first, "only_second": only_second, "mcnemar_p": round(p, 6)}

@@ -24,9 +24,10 @@ def _figures(report: Mapping[str, Any]) -> Table:
     rows: list[tuple[Any, ...]] = []
     for task in report["tasks"]:
         for metric in task["models"][names[0]]["metrics"]:
-            figures = [_interval(task["models"][name]["metrics"][metric]) for name in names]
-            told = task["baselines"]
-            beside = [_number(told.get(key, {}).get(metric)) for key in ("random", "majority", "choices_only")]
+            told = [task["models"][name]["metrics"].get(metric) for name in names]
+            figures = [None if one is None else _interval(one) for one in told]
+            baselines = task["baselines"]
+            beside = [_number(baselines.get(key, {}).get(metric)) for key in ("random", "majority", "choices_only")]
             rows.append((task["task"], metric, task["items"], *figures, *beside))
     return columns, rows, tuple(range(2, len(columns)))
 
@@ -75,7 +76,7 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
         for name, told in task["models"].items():
             if told["troubles"]:
                 kinds = ", ".join(f"{n} {kind}" for kind, n in told["troubles"].items())
-                said.append(f"{task['task']}: of {name}'s {task['items']} answers {kinds}; they count as wrong.")
+                said.append(f"{task['task']}: of {name}'s {task['items']} answers {kinds}; {_counts(task['kind'])}.")
     for name, n in report["own_questions"].items():
         said.append(f"{n} of the questions were written by model {name} itself, which favours it.")
     if report["limit"] is not None:
@@ -147,6 +148,10 @@ def _number(value: float | None) -> str | None:
 
 def _model(told: Mapping[str, Any]) -> str:
     return f"{told['name']} ({told['engine']}{', ' + told['revision'] if told['revision'] else ''})"
+
+
+def _counts(kind: str) -> str:
+    return "they are left out" if kind == "text" else "they count as wrong"
 
 
 def _yes(value: bool) -> str:

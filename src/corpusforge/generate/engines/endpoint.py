@@ -26,6 +26,7 @@ class Endpoint:
     """Answers by calls to a server. `retried` counts attempts that failed and were made again, by kind."""
 
     name: ClassVar[str] = "endpoint"
+    path: ClassVar[str] = "chat/completions"
     first_pause: ClassVar[float] = 0.5
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -148,7 +149,7 @@ class Endpoint:
 
     async def _attempt(self, body: bytes, request: GenerationRequest, key: str) -> GenerationResponse | Failure:
         client = self._connected()
-        address = f"{await self.base()}/chat/completions"
+        address = f"{await self.base()}/{self.path}"
         try:
             # The whole call has the limit: a server that sends a byte now and then would never run out of another.
             async with (
@@ -169,7 +170,11 @@ class Endpoint:
                 raise self._stop
             return failure
         self._answered = True
-        return read_answer(content, request, key)
+        return self.read(content, request, key)
+
+    def read(self, body: bytes, request: GenerationRequest, key: str) -> GenerationResponse | Failure:
+        """What the server's reply says."""
+        return read_answer(body, request, key)
 
     def _denied(self, status: int) -> StepFailed:
         name = self.settings.key_env

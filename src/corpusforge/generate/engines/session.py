@@ -191,14 +191,16 @@ class Session:
 
 
 @contextmanager
-def opened(settings: EngineSettings, ctx: StageContext) -> Iterator[Session]:
+def opened(
+    settings: EngineSettings, ctx: StageContext, make: Callable[[EngineSettings], Engine] = make_engine
+) -> Iterator[Session]:
     """A session for one stage on one shard, with the build's response cache.
 
     Raises StepFailed at its end if too many calls died.
     """
     source = next(iter(ctx.sources), "")
     session = Session(
-        make_engine(settings),
+        make(settings),
         None if ctx.responses is None else shared_cache(ctx.responses),
         max_failed=settings.max_failed,
         window=2 * settings.max_in_flight,
