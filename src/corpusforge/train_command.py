@@ -48,6 +48,36 @@ def train(
         console.data(f"trained {told['step']:,} steps on {tokens:,} tokens: {told['out']}")
 
 
+def verify(checkpoint: Path, build: str | None, builds: Path | None, as_json: bool) -> None:
+    """Recount what a model was trained on. Raises StepFailed, after everything was said, where something differs."""
+    from corpusforge_train.build_files import read_build
+    from corpusforge_train.errors import TrainError
+    from corpusforge_train.verify import read_receipt
+    from corpusforge_train.verify import verify as recount
+
+    try:
+        receipt = read_receipt(checkpoint)
+        wrong = recount(checkpoint, read_build(find_build(build or receipt["build"], builds)))
+    except TrainError as error:
+        raise _as_ours(error) from error
+    tokens = sum(row["tokens"] for row in receipt["ledger"])
+    if as_json:
+        told = {
+            "build": receipt["build"],
+            "step": receipt["step"],
+            "tokens": tokens,
+            "approved_by": receipt["approved_by"],
+        }
+        console.data_json({**told, "wrong": wrong})
+    elif not wrong:
+        console.data(
+            f"{receipt['name']}, build {receipt['build']}: {tokens:,} tokens in {receipt['step']:,} steps, "
+            "as the ledger says"
+        )
+    if wrong:
+        raise StepFailed(" ".join(wrong), where=str(checkpoint), hint="Ask for the build that it was trained on.")
+
+
 def _as_ours(error: Any) -> CorpusforgeError:
     kinds: dict[int, type[CorpusforgeError]] = {2: UsageError, 3: NeedsApproval}
     made = kinds.get(error.exit_code, StepFailed)(error.what, where=error.where, hint=error.hint)

@@ -27,6 +27,7 @@ mix:
     domain: {share: 20%, demo-help: 30%, reading: 20%, demo-chats: rest}
     public: {share: 80%}
   instruct: {rows: all, max_epochs: 2, qa: rest, mcq: 10%, reading: 30%, demo-queries: 25%}
+  packed: {length: 256, loss_weights: {qa: {user: 0.1}}}
 """
 Row = dict[str, Any]
 
@@ -172,3 +173,28 @@ def test_the_order_is_no_order_of_sources_and_the_same_every_time(built: Path, r
         for name, count in halves[1].items():
             if count >= 100:
                 assert 0.3 < halves[0][name] / count < 0.7, (output, name)
+
+
+@pytest.mark.parametrize("output", ["completion", "instruct"])
+def test_the_packed_sequences_are_the_rows_to_the_token(
+    built: Path, rows: dict[str, list[Row]], manifest: Row, output: str
+) -> None:
+    """Joined from the packed files alone, in their order: each row once, whole, with nothing before or behind it."""
+    told = manifest["packed"]["outputs"][output]
+    found: dict[tuple[str, int], list[int]] = defaultdict(list)
+    had: Counter[str] = Counter()
+    sizes = {leaf["path"][-1]: leaf["got"] for leaf in manifest["mix"][output]["leaves"]}
+    for file in told["files"]:
+        path = built / file["path"]
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == file["sha256"]
+        for row in pq.read_table(path).to_pylist():
+            first = 0
+            for identity, repeat, length in zip(row["ids"], row["repeats"], row["seq_lengths"], strict=True):
+                found[identity, repeat] += row["input_ids"][first : first + length]
+                first += length
+            had[row["source"]] += first
+            for name, size in sizes.items():
+                assert abs(had[name] - size / sum(sizes.values()) * sum(had.values())) <= 256
+    assert found == {(row["id"], row["repeat"]): [*text_of(output, row).encode(), 256] for row in rows[output]}
+    assert had == {name: size for name, size in sizes.items() if size}
+    assert manifest["recipe"]["mix"]["packed"]["length"] == 256

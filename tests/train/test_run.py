@@ -336,6 +336,13 @@ def test_a_model_too_small_for_the_data_is_refused(
         run(build, configure(model={"random": {**sizes, "vocab_size": 200}}), tmp_path)
 
 
+def test_what_cannot_be_trained_is_said_before_anything_is_loaded(
+    build: Build, configure: Callable[..., Config], tmp_path: Path
+) -> None:
+    with pytest.raises(WrongUse, match="flex attention has no gradient on a processor"):
+        run(build, configure(model={"attention": "flex"}), tmp_path)
+
+
 def test_a_loss_that_is_no_number_stops_the_run(build: Build, configure: Callable[..., Config], tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="no number at step"):
         run(

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from corpusforge_train.config import Config
+from corpusforge_train.ledger import RECEIPT
 from corpusforge_train.model import Trained
 
-RECEIPT = "receipt.json"
 _TOKENIZER = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "chat_template*")
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 UNIT = 1 << 20
+# Where the ledger of a finished model lies, with whose data it is.
+RECEIPT = "receipt.json"
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from corpusforge_train.export import export
 from corpusforge_train.holdout import Figures, Losses, compare, keep_base, measure, read_base
 from corpusforge_train.ledger import Ledger
 from corpusforge_train.log import Log
-from corpusforge_train.model import Trained, load_model
+from corpusforge_train.model import Trained, device_of, load_model
 from corpusforge_train.optimizer import AdamW, check_surviving, hash_seed
 from corpusforge_train.parallel import Group, join
 from corpusforge_train.plan import DataPlan, make_plan
@@ -48,18 +48,21 @@ class Run:
 
     def __init__(self, build: Build, config: Config, out: Path, approved_by: str | None) -> None:
         build.check()
+        self.group: Group = join()
         self.build, self.config, self.out, self.approved_by = build, config, out, approved_by
         self.plan: DataPlan = make_plan(build, config.data.outputs)
         unknown = sorted(config.loss.weights.keys() - set(self.plan.sources))
         if unknown:
             hint = f"The plan has {', '.join(self.plan.sources)}."
             raise WrongUse(f"no source or task named {unknown[0]!r}.", where="loss.weights", hint=hint)
+        if config.model.attention == "flex" and device_of(config).type == "cpu":
+            hint = "Set model.attention to sdpa, or train on a GPU."
+            raise WrongUse("flex attention has no gradient on a processor.", where="model.attention", hint=hint)
         self.feed = Feed(build, self.plan, config.loss.weights)
         check_learnable(self.feed)
         saved = newest(out)
         if saved is not None:
             self._check_same(saved)
-        self.group: Group = join()
         self.trained: Trained = load_model(config, int(build.packed["vocabulary"]))
         self.optimizer = AdamW(self.trained.parameters(), config.optimizer, config.precision, config.seed)
         self.progress = Progress()

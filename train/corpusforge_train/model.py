@@ -76,17 +76,20 @@ class Trained:
         return [(name, one) for name, one in self.model.named_parameters() if one.requires_grad]
 
 
+def device_of(config: Config) -> torch.device:
+    """Where this process computes: as the config says; the GPU that is this process's own, if there is one."""
+    if config.device != "auto":
+        return torch.device(config.device)
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
 def load_model(config: Config, vocabulary: int) -> Trained:
     """Load or make the config's model, put adapters in, and check what must hold before a step is made.
 
     `vocabulary` is the number of ids that the data can hold. Raises WrongUse for a model that is not there or too
     small for the data, and TrainError for one that lets documents see each other.
     """
-    device = torch.device(
-        ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-    )
-    if device.type == "cuda":
-        torch.cuda.set_device(device.index or 0)
+    device = device_of(config)
     weights = torch.bfloat16 if config.precision.weights == "bf16" else torch.float32
     torch.manual_seed(config.seed)
     model = _made(config, weights).to(device)
