@@ -94,8 +94,9 @@ def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
         before = use.name
     rows: tuple[str, ...] = ()
     for use in recipe.generate:
-        inputs = ("qa",) if use.written == FROM_QUESTIONS else (before,)
-        steps.append(_step(recipe, use, inputs, facts, False))
+        # Questions that a model wrote are read before they are searched again: of those left out no text is kept.
+        questions = use.written == FROM_QUESTIONS
+        steps.append(_step(recipe, use, ("qa",) if questions else (before,), facts, questions))
         rows = (*rows, use.name)
     for use in recipe.proofs:
         steps.append(_step(recipe, use, rows, facts, False))

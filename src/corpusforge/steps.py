@@ -174,6 +174,10 @@ def load_stage(step: Step) -> tuple[Any, Any]:
         file = step.stage.rpartition(":")[0]
         if sha256_file(step.folder / file) != step.identity["resources"].get(Path(file).name):
             others.insert(0, "the stage's file")
+    resources = step.identity["resources"]
+    # Files that no setting names one by one, such as the prompts of a folder, are told by their names there.
+    now = {name: content for name, content in stage.also_identity(settings).items() if "/" in name}
+    others += [name for name, content in now.items() if resources.get(name) != content]
     if others:
         what = f"{', '.join(others)} changed while the build ran."
         raise StepFailed(what, where=step.name, hint="Run the build again.")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from corpusforge.build import Built
+from corpusforge.errors import StepFailed
 from corpusforge.record import Record
 
 from .factory import built, document, records_of, rows_of, workspace
@@ -111,3 +112,20 @@ def test_a_deleted_document_takes_all_its_descendants_with_it(
         assert gone.id not in row.parents
         assert all(span["record"] != gone.id for span in row.meta["evidence"])
         assert document(17)["name"].removeprefix("The ") not in row.text + row.title
+
+
+def test_trap_4_a_prompt_that_changes_while_a_build_runs_ends_it(engine: Scripted, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "rewrite-faq.j2").write_text(OWN)
+    workspace(tmp_path, dict.fromkeys(range(5), 0), **TASKS)
+
+    def meddle(kind: str, document: str, n: int) -> None:
+        if kind == "qa":
+            (prompts / "rewrite-faq.j2").write_text(OWN.replace("3", "5"))
+
+    engine.reply = meddle
+    with pytest.raises(StepFailed, match=r"prompts/rewrite-faq\.j2 changed while the build ran"):
+        built(tmp_path)
+    engine.reply = None
+    assert {row.meta["template_version"] for row in records_of(built(tmp_path), "rewrite").values()} == {5}

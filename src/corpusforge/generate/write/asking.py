@@ -230,8 +230,6 @@ def _key(row: Record) -> str:
 
 def fault(row: Record) -> str:
     """Why a row does not pass what can be checked without a model; "" if it does."""
-    if row.meta.get(REJECTED):
-        return str(row.meta[REJECTED])
     return next((problem.reason for problem in problems(row)), "")
 
 

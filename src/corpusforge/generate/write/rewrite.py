@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Setting
 
+from corpusforge.generate.page import Page
 from corpusforge.generate.phrasings import templates
 from corpusforge.generate.write.asking import Order
 from corpusforge.generate.write.chunk import Chunk
@@ -56,7 +57,8 @@ class Rewrite(Writer):
 
         def make(values: Mapping[str, Value], place: int) -> Record:
             text = str(values["text"])
-            about = ": ".join(part for part in (chunk.record.title, chunk.section) if part) or settings.product
+            named = chunk.record.title or chunk.section.partition(" > ")[0] or Page(chunk.record).title
+            about = ": ".join(dict.fromkeys(part for part in (named, chunk.section) if part)) or settings.product
             asked = templates("written")[style].phrase(
                 f"{chunk.record.id}:{chunk.start}:{place}", about=about or "this"
             )
