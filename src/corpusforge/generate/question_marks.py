@@ -24,6 +24,7 @@ _ANY = frozenset(
     which there it be meant by and or with way steps step give""".split()  # noqa: SIM905
 )
 MOST_STEMS = 400
+MOST_CHARS = 3_000
 FEW = 3
 
 
@@ -44,10 +45,14 @@ class Marks:
 def marks(row: Record) -> Marks:
     """The marks of a row's question and answer."""
     words = lexicon(row.language)
-    asked = cut(str(row.meta.get("question") or ""))
+    asked = cut(str(row.meta.get("question") or "")[:MOST_CHARS])
     stems = [word.stem for word in asked if content(word, words)][:MOST_STEMS]
     pairs = [f"{first} {second}" for first, second in pairwise(stems)]
-    answered = [word.stem for word in cut(str(row.meta.get("answer") or "")) if content(word, words) or word.numeric]
+    answered = [
+        word.stem
+        for word in cut(str(row.meta.get("answer") or "")[:MOST_CHARS])
+        if content(word, words) or word.numeric
+    ]
     return Marks(
         frozenset(map(hashed, (*stems, *pairs))),
         frozenset(map(hashed, stems)),

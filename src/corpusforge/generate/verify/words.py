@@ -100,6 +100,12 @@ def cut(text: str) -> list[Word]:
             opens = opens or piece in ("-", "*", "•") or ends
             continue
         quoted = "`" in piece
+        if not quoted and bare.isalpha() and (bare.islower() or bare.istitle() or bare.isupper()) and bare < "\u0e00":
+            # Nine words of ten; the tests below are for what looks like something else.
+            lower = bare.lower()
+            words.append(Word(bare, lower, stem(lower), False, opens, breaks, False))
+            opens = ends
+            continue
         measured = None if quoted else _MEASURED.fullmatch(bare)
         joined = None if quoted else _COUNTED.fullmatch(bare)
         if measured or joined:
