@@ -65,7 +65,7 @@ def topic(record: Record) -> str:
 def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Options | str:
     """The options of an item with the right one at place `at`, or the reason why there are not enough wrong ones.
 
-    Of the wrong options at hand those are taken that leave the fewest cues: see `_cues`.
+    Of the wrong options at hand those are taken that leave the fewest cues: see `_Cues`.
     """
     gold = question.gold
     beside = list(_near(question, pool))
@@ -73,13 +73,13 @@ def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Opt
     if not nearly:
         return "no-near-distractor"
     made = frozenset(text for text, changed in beside if changed)
-    distant = _Distant(question, pool)
+    distant, cues = _Distant(question, pool), _Cues(question, near + far)
     best: tuple[float, int, tuple[str, ...], tuple[str, ...]] | None = None
     enough = False
     for chosen in nearly:
         for wholly in _far_sets(distant, far, chosen, paired=bool(made.intersection(chosen))):
             enough = True
-            cost = _cues(question, [*chosen, *wholly])
+            cost = cues.cost([*chosen, *wholly])
             if cost < NO_CUE and (best is None or cost < best[0]):
                 best = (cost, 0, chosen, wholly)
         if best is not None and best[0] < 0.5:
@@ -97,37 +97,59 @@ def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Opt
     )
 
 
-def _cues(question: Question, wrong: Sequence[str]) -> float:
-    """How much the looks of the options tell.
+class _Cues:
+    """How much the looks of the options of one question tell.
 
     Places of the right one among all are drawn evenly for each item: by length, by likeness to the others and by words
     of its own; the cost is the distance from them. NO_CUE is added where the right one alone repeats most of the
     question, except in as many items as chance would have it.
     """
-    gold, row, n = question.gold, question.row, len(wrong)
-    longer = sum(len(text) >= len(gold) for text in wrong)
-    draw = int(stable_hash(row, "longer"), 16) % 100
-    # Few items have enough wrong options that are shorter, so no longer one is aimed at more often than it is met.
-    aim = 0 if draw < NONE_LONGER else 1 + (draw - NONE_LONGER) * n // (100 - NONE_LONGER)
-    sets = [frozenset(_normal(text).split()) for text in (gold, *wrong)]
-    alike = [sum(_jaccard(one, other) for other in sets) for one in sets]
-    liker = sum(one > alike[0] + 0.01 for one in alike[1:])
-    like_aim = int(stable_hash(row, "likeness"), 16) % (n + 1)
-    own = [len(one.difference(*(sets[:k] + sets[k + 1 :]))) for k, one in enumerate(sets)]
-    alone_aim = int(stable_hash(row, "own"), 16) % (n + 1)
-    rarer = abs(sum(one >= own[0] for one in own[1:]) - alone_aim)
-    asked = set(stems(question.pair.question))
-    shared = [len(asked.intersection(stems(text))) for text in (gold, *wrong)]
-    alone = shared[0] > max(shared[1:])
-    chance = int(stable_hash(row, "overlap"), 16) % (4 * (n + 1)) == 0
-    # Seldom has a wrong one more words of the question; as many is what can be had.
-    fewer = sum(one < shared[0] for one in shared[1:])
-    told = OVERLAP * fewer + (NO_CUE if alone and not chance else 0)
-    return abs(longer - aim) + LIKENESS * (abs(liker - like_aim) + rarer) + told
+
+    def __init__(self, question: Question, wrong: int) -> None:
+        row, self._gold = question.row, question.gold
+        draw = int(stable_hash(row, "longer"), 16) % 100
+        # Few items have enough wrong options that are shorter, so no longer one is aimed at more often than it is met.
+        self._longer = 0 if draw < NONE_LONGER else 1 + (draw - NONE_LONGER) * wrong // (100 - NONE_LONGER)
+        self._liker = int(stable_hash(row, "likeness"), 16) % (wrong + 1)
+        self._own = int(stable_hash(row, "own"), 16) % (wrong + 1)
+        self._chance = int(stable_hash(row, "overlap"), 16) % (4 * (wrong + 1)) == 0
+        self._words = _words(question.gold)
+        self._asked = set(stems(question.pair.question))
+        self._shared: dict[str, int] = {}
+        self._alike: dict[tuple[str, str], float] = {}
+
+    def cost(self, wrong: Sequence[str]) -> float:
+        """The cost of these wrong options beside the right one."""
+        longer = sum(len(text) >= len(self._gold) for text in wrong)
+        texts = (self._gold, *wrong)
+        sets = [self._words, *map(_words, wrong)]
+        alike = [sum(self._likeness(one, other) for other in texts) for one in texts]
+        liker = sum(one > alike[0] + 0.01 for one in alike[1:])
+        own = [len(one.difference(*(sets[:k] + sets[k + 1 :]))) for k, one in enumerate(sets)]
+        rarer = abs(sum(one >= own[0] for one in own[1:]) - self._own)
+        shared = [self._of_question(text) for text in texts]
+        alone = shared[0] > max(shared[1:])
+        # Seldom has a wrong one more words of the question; as many is what can be had.
+        fewer = sum(one < shared[0] for one in shared[1:])
+        told = OVERLAP * fewer + (NO_CUE if alone and not self._chance else 0)
+        return abs(longer - self._longer) + LIKENESS * (abs(liker - self._liker) + rarer) + told
+
+    def _likeness(self, one: str, other: str) -> float:
+        found = self._alike.get((one, other))
+        if found is None:
+            words, others = _words(one), _words(other)
+            found = self._alike[one, other] = len(words & others) / max(1, len(words | others))
+        return found
+
+    def _of_question(self, text: str) -> int:
+        if text not in self._shared:
+            self._shared[text] = len(self._asked.intersection(stems(text)))
+        return self._shared[text]
 
 
-def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / max(1, len(one | other))
+@lru_cache(maxsize=1 << 15)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_normal(text).split())
 
 
 def _fitting(question: Question, candidates: Iterable[str], taken: Sequence[str], most: int = 8) -> list[str]:
