@@ -138,3 +138,28 @@ def test_values_go_by_their_names_in_many_languages(kind: str, cue: str, value: 
 @pytest.mark.parametrize("text", NOT_PERSONAL)
 def test_manuals_words_beside_such_names_stay(text: str) -> None:
     assert redacted(record(text, kind="doc"), ner="none").text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the order failed for user kestrel_99 again",
+        "I can't log in as odile.ferrand",
+        "licence plate: KX19 ZBF",
+        "my license plate is 8ABC123",
+    ],
+)
+def test_logins_and_number_plates_go_by_the_words_before_them(text: str) -> None:
+    assert "<" in redacted(chat(("user", "", text)), ner="none").text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error code: 0x8004010F",
+        "Select File > Print and choose Brother HL-2140",
+        "as RFC 2373 2.7 says, log in as root for user foo",
+    ],
+)
+def test_error_numbers_models_of_products_and_standards_stay_in_chats(text: str) -> None:
+    assert redacted(chat(("user", "", text))).parts == (text,)

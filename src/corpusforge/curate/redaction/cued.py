@@ -129,6 +129,11 @@ CUED: tuple[Rule, ...] = (
     *_both("TICKET_ID", "ticket-cued", _TICKETS, _NUMBER, _number, 4, _BEGUN),
     *_both("ACCOUNT_NUMBER", "account-cued", _ACCOUNTS, _NUMBER, _number, 4, _BEGUN),
     *_both("DATE_OF_BIRTH", "birth-cued", _BIRTHS, _DATE, None, 2),
+    Rule("USERNAME", "login-as",
+         r"\b(?:(?:log(?:ged|ging|s)?|sign(?:ed|ing|s)?)[ -]?(?:in|on)|connect(?:ed|ing)?)[ ]as[ ](?:user[ ])?"
+         r"[\"'*`“]{0,3}(?P<v>" + _USER + r")(?![\w@])", 0.7, (" as ",), check=_user),
+    Rule("USERNAME", "user-named", r"\b(?:for|by|of|as|the)[ ]user[ ][\"'*`“]{0,3}(?P<v>" + _USER + r")(?![\w@])", 0.7,
+         (" user ",), check=_user),
     Rule("USERNAME", "joining-nick",
          r"(?<!\S)[\"'*`“(]{0,3}(?P<v>[^\s<>\"'*`“(]{2,32})(?=[ ][\[(][^\s\])]{1,40}@[^\s\])]{2,100}[\])][ ]has[ ]"
          r"(?:joined|left|quit))", 0.8, ("has joined", "has left", "has quit"),

@@ -162,7 +162,8 @@ _NAMES = (
     # French, Spanish, Portuguese, Italian
     r"|passeport|permis[ _]de[ _]conduire|carte[ _]d[’']identité|(?:numéro[ _]de[ _])?sécurité[ _]sociale|nir"
     r"|registre[ _]national"
-    r"|pasaporte|dni|nie|nif|curp|rfc|c[ée]dula|licencia[ _]de[ _]conduc\w+|carn[ée][ _]de[ _]conduc\w+"
+    r"|pasaporte|dni|nie|nif|curp|rfc(?!\W{1,3}\d{3,4}\b)"
+    r"|c[ée]dula|licencia[ _]de[ _]conduc\w+|carn[ée][ _]de[ _]conduc\w+"
     r"|documento[ _]de[ _]identidad"
     r"|seguridad[ _]social|passaporte|cpf|cnpj|cart[ãa]o[ _]de[ _]cidad[ãa]o|carta[ _]de[ _]condução|cnh"
     r"|codice[ _]fiscale|passaporto|patente|carta[ _]d[’']identità|tessera[ _]sanitaria"
@@ -191,5 +192,8 @@ IDENTITIES: tuple[Rule, ...] = (
     Rule("NATIONAL_ID", "national-id-name", r"(?<![\p{L}\d])(?:" + _NAMES + r")" + LINK + r"(?P<v>" + _VALUE
          + r")(?![A-Za-z0-9_@]|[.-]\d)", 0.7, digits=2, check=_told,
          gate=r"(?:\b|_)(?:" + _NAMES + r")" + LINK + r"[a-z0-9 ./-]{0,28}\d"),
+    Rule("NATIONAL_ID", "plate-name", r"(?i:\b(?:licen[cs]e|number|registration)[ ]?plate|\breg(?:istration)?[ ]mark)"
+         r"(?i:" + LINK + r")(?P<v>(?=[A-Z -]{0,6}\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,2})(?![\w@])", 0.7,
+         ("plate", "mark"), digits=1, cased=True),
     Rule("NATIONAL_ID", "national-id-asked", REVERSED.format(value=_VALUE, names=_NAMES), 0.7, digits=2, check=_told),
 )  # fmt: skip

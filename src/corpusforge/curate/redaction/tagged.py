@@ -21,6 +21,10 @@ _LONGEST = 8192
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+")
 _CODE_BEFORE = frozenset("@#/\\$%_=+.<{[(`|&~^*-:\"'")
 _CODE_AFTER = frozenset("@/\\$%_=+({[`|&~^*")
+# Error numbers and addresses in memory; what is longer is a key or a wallet.
+_HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
+_MODEL_BEFORE = re.compile(r"(?<![A-Za-z])[A-Z]{1,4}-$")
+_MODEL_AFTER = re.compile(r"-\d")
 _NAMES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "USERNAME"})
 
 
@@ -91,7 +95,7 @@ def tagged(entities: Sequence[Entity], window: str, *, chat: bool) -> list[Findi
             if name in _NAMES:
                 meant = _names(window, start, end, small=small, chat=chat)
             else:
-                meant = _says(window[start:end], name, chat=chat)
+                meant = _says(window[start:end], name, chat=chat) and not _of_model(window, start, end)
             if meant:
                 found.append(Finding(name, start, end, NER, SCORE))
     return found
@@ -102,6 +106,8 @@ def _names(window: str, start: int, end: int, *, small: bool, chat: bool) -> boo
     if window[start - 1 : start] and window[start - 1] in _CODE_BEFORE and window[start - 2 : start - 1].isalnum():
         return False
     if window[end : end + 1] in _CODE_AFTER or (window[end : end + 1] == "." and window[end + 1 : end + 2].isalnum()):
+        return False
+    if window[start:end].isupper() and end - start < 5 and _MODEL_AFTER.match(window, end):
         return False
     words = _WORD.findall(window[start:end])
     telling = [w for w in words if w.casefold() not in COMMON and w.casefold() not in PRODUCTS and w[0].isalpha()]
@@ -124,7 +130,12 @@ def _says(value: str, name: str, *, chat: bool) -> bool:
         return digits > 0
     if name in ("EMAIL_ADDRESS", "SECRET"):
         return chat and not _plain(value)
-    return chat and digits > 2 and not _quantity(value)
+    return chat and digits > 2 and not _quantity(value) and not _HEXADECIMAL.fullmatch(value)
+
+
+def _of_model(window: str, start: int, end: int) -> bool:
+    """Whether a number is the rest of a product's model: `2140` in `HL-2140`."""
+    return end - start < 6 and window[start:end].isdecimal() and bool(_MODEL_BEFORE.search(window[:start]))
 
 
 def _plain(value: str) -> bool:
