@@ -12,7 +12,7 @@ from typing import Any, Literal
 from corpusforge.evaluate.asking import Ask, Question, Reply
 from corpusforge.evaluate.grading import VERDICTS, filled, read_preference, read_verdict, reference_of, source_of
 
-_REASON_TOKENS = 256
+VERDICT_TOKENS = 400
 Trouble = Literal["", "no-source", "no-answer", "call-failed", "unparsable"]
 Outcome = Literal["first", "second", "tie", "flipped", "unparsable", "call-failed", "no-source", "no-answer"]
 
@@ -84,7 +84,7 @@ def judge_answers(
         made.append(Judged("", trouble) if trouble else None)
         if not trouble:
             parts = {"question": row["question"], "source": source_of(row), "reference": reference_of(row)}
-            asked.append(Question("judge", filled(prompt.text, **parts, answer=answer or ""), _REASON_TOKENS))
+            asked.append(Question("judge", filled(prompt.text, **parts, answer=answer or ""), VERDICT_TOKENS))
     replies = iter(list(ask(asked)))
     return [one if one is not None else _read(next(replies)) for one in made]
 
@@ -106,7 +106,7 @@ def compare_answers(
             parts = {"question": row["question"], "source": source_of(row), "reference": reference_of(row)}
             for left, right in ((one, two), (two, one)):
                 text = filled(COMPARE.text, **parts, first=left or "", second=right or "")
-                asked.append(Question("judge", text, _REASON_TOKENS))
+                asked.append(Question("judge", text, VERDICT_TOKENS))
     replies = iter(list(ask(asked)))
     return Compared(tuple(trouble or _both(replies) for trouble in plan))
 

@@ -16,7 +16,7 @@ from corpusforge.evaluate.gather import Gathered, gather
 from corpusforge.evaluate.grading import FAR, NEAR, RIGHT, VERDICTS
 from corpusforge.evaluate.hashes import expected_hashes
 from corpusforge.evaluate.inspect_file import inspect_file
-from corpusforge.evaluate.judge import JUDGE
+from corpusforge.evaluate.judge import JUDGE, VERDICT_TOKENS
 from corpusforge.evaluate.lm_eval import task_files
 from corpusforge.evaluate.manual import manual
 from corpusforge.evaluate.tasks import PROMPTS_VERSION, EvalTask, make_tasks, prefix_of
@@ -147,6 +147,7 @@ def _exports(
     """The files beside the tables, by path below `eval/`."""
     here = files("corpusforge.evaluate")
     grading = here.joinpath("grading.py").read_bytes()
+    judge = {"file": "inspect/judge.txt", "max_tokens": VERDICT_TOKENS}
     told = {
         "format": 1,
         "name": name,
@@ -154,7 +155,7 @@ def _exports(
         "prompts_version": PROMPTS_VERSION,
         "grades": {"right": RIGHT, "near": NEAR, "far": FAR},
         "verdicts": VERDICTS,
-        "judge": {"file": "inspect/judge.txt", "name": JUDGE.name, "sha256": JUDGE.sha256},
+        "judge": {**judge, "name": JUDGE.name, "sha256": JUDGE.sha256},
         "tasks": [task.to_json(len(rows[task.name])) for task in tasks],
     }
     figures = baselines(tasks, rows)

@@ -19,8 +19,9 @@ EVAL = HERE.parent
 _found = importlib.util.spec_from_file_location("corpusforge_grading", HERE / "grading.py")
 grading = importlib.util.module_from_spec(_found)
 _found.loader.exec_module(grading)
-TASKS = {told["name"]: told for told in json.loads((EVAL / "tasks.json").read_text("utf-8"))["tasks"]}
-JUDGING = GenerateConfig(temperature=0.0, max_tokens=256)
+TOLD = json.loads((EVAL / "tasks.json").read_text("utf-8"))
+TASKS = {told["name"]: told for told in TOLD["tasks"]}
+JUDGING = GenerateConfig(temperature=0.0, max_tokens=TOLD["judge"]["max_tokens"])
 JUDGE = (HERE / "judge.txt").read_text("utf-8")
 
 
