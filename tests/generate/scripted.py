@@ -84,7 +84,7 @@ def plugged(monkeypatch: Any, engine: Scripted) -> Scripted:
         engine.output = settings.output
         return engine
 
-    monkeypatch.setattr("corpusforge.generate.engines.session.make_engine", made)
+    monkeypatch.setattr("corpusforge.generate.engines.registry.find_engine", lambda name: made)
     # Power cuts are tested elsewhere; here every answer would wait for the disk.
     monkeypatch.setattr("corpusforge.generate.engines.cache.ResponseCache.sync", lambda self: None)
     return engine
