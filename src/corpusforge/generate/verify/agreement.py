@@ -33,7 +33,7 @@ def numbers(view: RowView, claims: Sequence[Claim]) -> Iterator[Problem]:
                 yield Problem("unit-not-in-source", 0, 1)
             elif figure.counted and not figure.dimension and _of_another(figure, claim.source):
                 yield Problem("number-not-in-source", 0, 1, {"other-thing": 1})
-            elif _elsewhere(claim, figure.at):
+            elif _elsewhere(claim, figure.at, figure):
                 yield Problem("number-not-in-source", 0, 1, {"other-place": 1})
 
 
@@ -96,7 +96,7 @@ def _marked(word: Word, sentence: Sentence) -> bool:
     return word.code or word.numeric or is_name(word, sentence)
 
 
-def _elsewhere(claim: Claim, at: int) -> bool:
+def _elsewhere(claim: Claim, at: int, figure: Figure | None = None) -> bool:
     """Whether the source has the words around a name or number too, but around another name or number.
 
     The words are the nearest of content on both sides that are no names themselves, at most four words from it.
@@ -108,7 +108,7 @@ def _elsewhere(claim: Claim, at: int) -> bool:
     stem = said.words[at].stem
     mine = said.all_stems
     held = other = False
-    for sentence in claim.source:
+    for sentence in (claim.twin,) if claim.twin is not None else claim.source:
         words = sentence.words
         for first, word in enumerate(words):
             if word.stem != before:
@@ -117,7 +117,8 @@ def _elsewhere(claim: Claim, at: int) -> bool:
                 (k for k in range(first + 1, min(first + 2 + _BETWEEN, len(words))) if words[k].stem == after), 0
             )
             between = words[first + 1 : last]
-            if stem in {one.stem for one in between} or word.stem == stem:
+            told = figure is not None and any(figure.agrees(one) for one in sentence.figures if first < one.at < last)
+            if told or stem in {one.stem for one in between} or word.stem == stem:
                 held = True
             elif any(_marked(one, sentence) and one.stem not in mine for one in between):
                 other = True

@@ -42,6 +42,11 @@ _POINTING = re.compile(
     r"|n't|not))*\s+(?P<pronoun>it|its|they|them|their|this|these|that|those)\b(?P<rest>.*)",
     re.IGNORECASE,
 )
+_POINTS_AT_LAST = re.compile(
+    r"^(?:how|why|when|where|can|could|should|do|does|is|are)\b(?:\s+(?:do|does|can|could|should|would|will|must|to|i|you"
+    r"|we|one))*\s+\w+\s+(?:it|this|these|those|them)\s*\??$",
+    re.IGNORECASE,
+)
 # `it` that stands for nothing: is it possible to, does it take, is it that; `this year` and `that you` point nowhere.
 _EMPTY_IT = re.compile(
     r"^\s*(?:possible|necessary|safe|required|important|recommended|better|best|ok|okay|advisable|legal|easy|hard"
@@ -102,9 +107,11 @@ def self_contained(view: RowView) -> Iterator[Problem]:
     """Whether the question can be understood, and the answer read, without the passage at hand."""
     if view.task in ("reading", "rewrite"):
         return
-    if _POINTS_OUT.search(view.question) or _ANSWER_POINTS_OUT.search(view.answer):
+    alone = view.task != "turns"
+    points = _POINTS_OUT.search(view.question) or _ANSWER_POINTS_OUT.search(view.answer)
+    if points or (alone and _POINTS_AT_LAST.match(view.question.strip())):
         yield Problem("not-self-contained", 0, 1)
-    elif view.task != "turns" and (match := _POINTING.match(view.question.strip())):
+    elif alone and (match := _POINTING.match(view.question.strip())):
         rest, pronoun = match["rest"], match["pronoun"].lower()
         empty = _EMPTY_IT.match(rest) if pronoun == "it" else None
         bare = pronoun in ("this", "these", "that", "those") and not _BARE_THIS.match(rest)
