@@ -69,6 +69,7 @@ class Alike(Stage):
             "task": pa.array([task_of(row) for row in rows], pa.string()),
             "holdout": pa.array([row.side == "holdout" for row in rows], pa.bool_()),
             "significant": pa.array([one.significant for one in all_marks], pa.uint32()),
+            "exact": pa.array([one.exact for one in all_marks], pa.uint32()),
             "minhash": pa.array(
                 [minhash(one.shingles).hashvalues.tolist() for one in all_marks], pa.list_(pa.uint32())
             ),
@@ -184,11 +185,14 @@ def _by_words(rows: pa.Table, similarity: float) -> dict[int, float]:
 def _lines(rows: pa.Table) -> Iterator[tuple[NDArray[np.uint32], Marks]]:
     import numpy as np
 
-    columns = ["minhash", "shingles", "stems", "significant", "answer"]
+    columns = ["minhash", "shingles", "stems", "significant", "exact", "answer"]
     for batch in rows.select(columns).to_batches(max_chunksize=4096):
         for line in batch.to_pylist():
             shingles, stems, answer = (frozenset(line[name]) for name in ("shingles", "stems", "answer"))
-            yield np.array(line["minhash"], np.uint32), Marks(shingles, stems, line["significant"], answer)
+            yield (
+                np.array(line["minhash"], np.uint32),
+                Marks(shingles, stems, line["significant"], line["exact"], answer),
+            )
 
 
 def _by_vectors(rows: pa.Table, least: float, gone: dict[int, float]) -> dict[int, float]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ASKING = frozenset({"why", "when", "where", "who", "whose"})
 _ANY = frozenset(
     """how do does i can what is are the a an to of for in on my me you your tell about explain should know this that
-    which there it be meant by and or with way steps step give""".split()  # noqa: SIM905
+    which there it be meant by and or with way steps step give want need would like could please done""".split()  # noqa: SIM905
 )
 MOST_STEMS = 400
 MOST_CHARS = 3_000
@@ -33,12 +33,14 @@ class Marks:
     """A question's view for comparing.
 
     `shingles`: hashes of its content stems and of their neighbouring pairs. `stems`: of the content stems alone.
-    `significant`: one hash of its numbers, codes, negations, scope and kind. `answer`: of the answer's stems.
+    `significant`: one hash of its numbers, codes, negations, scope and kind; `exact`: of
+    all words where there are few of content, else 0: `logger` is not `log`. `answer`: of the answer's stems.
     """
 
     shingles: frozenset[int]
     stems: frozenset[int]
     significant: int
+    exact: int
     answer: frozenset[int]
 
 
@@ -56,17 +58,19 @@ def marks(row: Record) -> Marks:
     return Marks(
         frozenset(map(hashed, (*stems, *pairs))),
         frozenset(map(hashed, stems)),
-        hashed("\n".join(_significant(asked, words, few=len(stems) <= FEW))),
+        hashed("\n".join(_significant(asked, words))),
+        hashed("\n".join(_written(asked))) if len(stems) <= FEW else 0,
         frozenset(map(hashed, answered[:MOST_STEMS])),
     )
 
 
-def _significant(asked: list[Word], words: Lexicon, *, few: bool) -> list[str]:
-    """What may not differ. Where a question has `few` words of content, each of them: `logger` is not `log`."""
+def _written(asked: list[Word]) -> list[str]:
+    return sorted({word.lower.removesuffix("s") for word in asked if word.lower not in _ANY})
+
+
+def _significant(asked: list[Word], words: Lexicon) -> list[str]:
     found = {f"={figure.value} {figure.dimension}" for figure in figures(asked, words) if not figure.soft}
     for word in asked:
-        if few and (content(word, words) or word.lower not in _ANY):
-            found.add(f"^{word.lower.removesuffix('s')}")
         if word.code:
             # `-r` is not `-R`.
             found.add(f"`{word.text}")
@@ -98,7 +102,7 @@ def same(one: Marks, other: Marks, similarity: float, *, answers: bool) -> float
     They must agree in every significant mark. Where each has a content word that the other lacks, or where `answers`
     says that the question is only an instruction, the answers must be alike too: a template differs in one word.
     """
-    if one.significant != other.significant:
+    if one.significant != other.significant or one.exact != other.exact:
         return None
     score = jaccard(one.shingles, other.shingles)
     if score < similarity:
