@@ -94,14 +94,21 @@ def _mcq(record: Record) -> dict[str, Any]:
 
 
 def _prompt(record: Record) -> tuple[str, str]:
-    """The turns before the last, as ingest or a generator wrote them, and the answer of the last turn."""
+    """The turns before the last, as ingest or a generator wrote them, and the answer of the last turn.
+
+    Where rows are asked in several wordings, a benchmark keeps to the first.
+    """
     messages = record.messages or ()
     if len(messages) < 2 or messages[-1].role != "assistant":
         raise _unusable(record, "its last turn is not the assistant's")
     answer = messages[-1].content.strip()
     if not answer:
         raise _unusable(record, "its answer is empty")
-    return "\n\n".join(message.content for message in messages[:-1]).strip(), answer
+    prompt = "\n\n".join(message.content for message in messages[:-1])
+    worded = record.meta.get("phrasing")
+    if isinstance(worded, dict) and prompt.startswith(str(worded["used"])):
+        prompt = str(worded["fixed"]) + prompt[len(str(worded["used"])) :]
+    return prompt.strip(), answer
 
 
 def _required(record: Record, key: str) -> str:

@@ -39,6 +39,10 @@ class Mapping(ReaderSettings):
     label: str = Field(default="", description="Field of a label, the assistant's turn.")
     labels: dict[str, str] = Field(default_factory=dict, description="What label codes mean; others are quarantined.")
     instruction: str = Field(default="", description="What the user asks, put in front of the prompt.")
+    phrasings: tuple[str, ...] = Field(
+        default=(),
+        description="Other ways to say the instruction; rows for training take turns, the benchmark does not.",
+    )
     html: bool = Field(default=False, description="Whether text, question, prompt and answer are HTML.")
 
     @model_validator(mode="after")
@@ -54,6 +58,8 @@ class Mapping(ReaderSettings):
             raise ValueError("answer and label need prompt (or question). Name the field of the question.")
         if (self.labels and not self.label) or (self.instruction and not self.prompt):
             raise ValueError("labels need label, and instruction needs prompt.")
+        if self.phrasings and not self.instruction:
+            raise ValueError("phrasings need an instruction, of which they are other wordings.")
         return self
 
     def columns(self) -> tuple[str, ...]:
@@ -61,6 +67,10 @@ class Mapping(ReaderSettings):
         single = (self.title, self.id, self.group, self.language, self.question, self.prompt, self.answer, self.label)
         texts = self.text if self.text or self.question or self.prompt else ("text",)
         return tuple(sorted({*texts, *self.meta, *filter(None, single)}))
+
+
+def _asked(instruction: str, prompt: str) -> str:
+    return f"{instruction}\n\n{prompt}" if instruction else prompt
 
 
 class _Unusable(Exception):
@@ -95,14 +105,19 @@ class RowMapper:
         meta = self._meta(row) | extra
         if s.prompt:
             prompt = self._required(row, s.prompt)
-            user = f"{s.instruction}\n\n{prompt}" if s.instruction else prompt
             reply = self._required(row, s.answer) if s.answer else self._label(row, meta)
-            messages = (Message("user", user), Message("assistant", reply))
+            messages = (Message("user", _asked(s.instruction, prompt)), Message("assistant", reply))
         elif s.question:
             title, text = self._required(row, s.question), self._required(row, s.answer)
         else:
             text = "\n\n".join(self._required(row, path) for path in s.text or ("text",))
         content = stable_hash(title, text if messages is None else render(messages), size=16)
+        if messages is not None and s.phrasings:
+            # Another wording makes no other record: the id is that of the first one.
+            wordings = (s.instruction, *s.phrasings)
+            used = wordings[int(stable_hash("phrasing", content), 16) % len(wordings)]
+            meta = meta | {"phrasing": {"used": used, "fixed": s.instruction}}
+            messages = (Message("user", _asked(used, prompt)), messages[1])
         try:
             orjson.dumps([title, text, meta, *(m.content for m in messages or ())])
         except TypeError:

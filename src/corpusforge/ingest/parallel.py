@@ -23,6 +23,10 @@ class ParallelSettings(ReaderSettings):
         min_length=1, description="Name of the sibling file; {stem} is this file's name without suffix."
     )
     instruction: str = Field(default="", description="What the user asks, put in front of the prompt.")
+    phrasings: tuple[str, ...] = Field(
+        default=(),
+        description="Other ways to say the instruction; rows for training take turns, the benchmark does not.",
+    )
     encoding: Encodings = ("utf-8",)
 
 
@@ -42,7 +46,8 @@ class Parallel(Reader):
     def read(self, file: InputFile, ctx: ReadContext) -> Iterator[Record | Quarantined]:
         """A labelled record for each pair; offsets are the prompt's line, `meta.answer_bytes` the answer's."""
         settings: ParallelSettings = ctx.settings
-        mapping = Mapping(prompt="prompt", answer="answer", instruction=settings.instruction)
+        own = {"instruction": settings.instruction, "phrasings": settings.phrasings}
+        mapping = Mapping(prompt="prompt", answer="answer", **own)
         mapper = RowMapper(ReadContext(mapping, ctx.source, ctx.kind, ctx.licence, ctx.languages, file))
         answers = read_text_lines(file.sibling(_answers(file.name, settings)), settings.encoding)
         try:
