@@ -260,23 +260,6 @@ def verify(
     train_command.verify(checkpoint, build, builds, as_json)
 
 
-@app.command()
-def verify(
-    checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or final/ of a finished run.")
-    ],
-    build: Annotated[
-        str | None, typer.Option("--build", help="The build's folder, where its id is not enough to find it.")
-    ] = None,
-    builds: BuildsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Recount from the build's files what a model was trained on, to the token."""
-    from corpusforge import train_command
-
-    train_command.verify(checkpoint, build, builds, as_json)
-
-
 @app.command("ls")
 def list_(
     what: Annotated[
