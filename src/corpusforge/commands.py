@@ -35,7 +35,13 @@ def check(recipe: Path, as_json: bool) -> None:
     from corpusforge.recipe import read_recipe
 
     found = read_recipe(recipe)
-    steps = ["ingest", *(use.name for use in found.curate), *(use.name for use in found.generate), "tokens", "mix"]
+    steps = [
+        "ingest",
+        *(use.name for use in found.curate),
+        *(use.name for use in (*found.generate, *found.proofs)),
+        "tokens",
+        "mix",
+    ]
     if as_json:
         console.data_json(
             {"recipe": found.name, "ok": True, "sources": [s.name for s in found.sources], "steps": steps}
