@@ -95,7 +95,7 @@ def against_a_bare_loop(settings: EngineSettings, texts: Sequence[str]) -> dict[
     """Interleaved rounds; each with prompts of its own, as the server would answer repeated ones faster."""
     engine: Any = make_engine(settings)
     speeds: dict[str, list[float]] = {"bare": [], "ours": []}
-    for turn in range(ROUNDS + 1):
+    for turn in range(2 * ROUNDS + 1):
         order = ["bare", "ours"] if turn % 2 else ["ours", "bare"]
         for name in order:
             asked = requests(texts, 48, f"{name} {turn}")

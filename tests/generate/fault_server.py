@@ -12,6 +12,7 @@ import hashlib
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
@@ -44,6 +45,7 @@ class FaultServer:
     model: str = "scripted"
     delay: float = 0.0
     unavailable: int = 0
+    model_of: Callable[[str], str] | None = None  # what answers a prompt in place of the three rows
     only: str = ""
     asked: list[str] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
@@ -180,6 +182,8 @@ class FaultServer:
             "duplicate-rows": json.dumps([*rows, rows[0]]),
         }.get(kind, json.dumps(rows))
         finish = {"filter": "content_filter", "length": "length"}.get(kind, "stop")
+        if self.model_of is not None and not kind:
+            content = self.model_of(prompt)
         message = {"role": "assistant", "content": content[:20] if kind == "length" else content}
         if kind == "refusal":
             message = {"role": "assistant", "content": None, "refusal": "I will not."}

@@ -20,8 +20,6 @@ from typing import Any
 
 import orjson
 
-from corpusforge.shards import write_bytes
-
 POLL = 0.2
 POLITE_SECONDS = 15.0
 _PR_SET_PDEATHSIG = 1
@@ -44,7 +42,9 @@ def main(folder: Path) -> int:
             start_new_session=True,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  # this process has one thread
         )
-    write_bytes(folder / "server.json", orjson.dumps({"port": port, "server": server.pid, "supervisor": os.getpid()}))
+    told_of = {"port": port, "server": server.pid, "supervisor": os.getpid()}
+    (folder / "server.new").write_bytes(orjson.dumps(told_of))
+    os.replace(folder / "server.new", folder / "server.json")
     users = os.open(folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         # Holds `users` from here to the end, so that whoever comes now waits and then starts a new server.
