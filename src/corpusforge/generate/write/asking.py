@@ -71,13 +71,15 @@ class Exchange:
 class Written:
     """What came of the orders for one chunk: records, asked = written + missing, and the calls themselves.
 
-    `counts` holds `repaired` and `surplus` rows, and `calls`, `prompt_tokens` and `completion_tokens`.
+    `counts` holds `repaired` and `surplus` rows, and `calls`, `prompt_tokens` and `completion_tokens`; `refused` tells
+    why rows that are there will not pass.
     """
 
     rows: list[Record] = field(default_factory=list)
     asked: int = 0
     missing: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     exchanges: list[Exchange] = field(default_factory=list)
 
 
@@ -108,6 +110,8 @@ class Scribe:
             if place.row is not None:
                 place.row.meta["verdict"] = verdict
                 self.written.rows.append(place.row)
+                if place.reason or verdict in ("no", "unparsable"):
+                    self.written.refused[place.reason or f"verdict-{verdict}"] += 1
         for places in done:
             self.written.asked += len(places)
             self.written.missing.update(place.reason for place in places if place.row is None)

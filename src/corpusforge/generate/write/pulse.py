@@ -66,17 +66,11 @@ class Pulse:
         totals["chunks"] += bool(written.asked)
         totals["asked"] += written.asked
         totals["rows"] += len(written.rows)
-        totals["accepted"] += sum(
-            row.meta.get("verdict") in ("", "yes") and not row.meta.get("rejected") for row in written.rows
-        )
+        totals["accepted"] += len(written.rows) - written.refused.total()
         for key in ("calls", "prompt_tokens", "completion_tokens"):
             totals[key] += written.counts[key]
         self._missing.update(written.missing)
-        self._missing.update(
-            row.meta.get("rejected") or f"verdict-{row.meta['verdict']}"
-            for row in written.rows
-            if row.meta.get("rejected") or row.meta.get("verdict") in ("no", "unparsable")
-        )
+        self._missing.update(written.refused)
         if self._folder is not None and time.monotonic() - self._told >= EVERY:
             self._told = time.monotonic()
             self._tell(self._path(self._folder))
