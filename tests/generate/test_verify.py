@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpusforge.errors import UsageError
 from corpusforge.generate.verify.checks import problems
+from corpusforge.generate.verify.entailment import Entailment
 from corpusforge.generate.verify.figures import figures
 from corpusforge.generate.verify.lexicon import lexicon
 from corpusforge.generate.verify.stage import Verify
@@ -220,3 +224,30 @@ def test_any_text_is_judged_without_an_error_and_twice_alike(question: str, answ
 
 def test_the_passage_is_what_the_tests_say() -> None:
     assert "four network ports" in PASSAGE
+
+
+def test_a_grounding_model_drops_what_it_doubts_and_is_not_asked_about_spans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Doubter:
+        model = SimpleNamespace(config=SimpleNamespace(id2label={0: "contradiction", 1: "ENTAILMENT"}))
+
+        def __call__(self, pairs: list[dict[str, str]], truncation: bool) -> list[list[dict[str, object]]]:
+            asked.extend(pair["text_pair"] for pair in pairs)
+            scores = [0.1 if "USB" in pair["text_pair"] else 0.9 for pair in pairs]
+            return [[{"label": "ENTAILMENT", "score": s}, {"label": "contradiction", "score": 1 - s}] for s in scores]
+
+    monkeypatch.setitem(sys.modules, "transformers", SimpleNamespace(pipeline=lambda *_, **__: Doubter()))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    rows = [row(TRUE[0]), row(TRUE[1]), row(TRUE[5], engine="extractive")]
+    _, dropped, _ = run(Verify, {"qa.kb-00000": rows}, tmp_path, grounding_model=tmp_path / "model")
+    assert [(one.reason, one.score) for one in dropped["qa.kb-00000"]] == [("not-entailed", 0.1)]
+    assert len(asked) == 2
+
+
+def test_a_grounding_model_without_its_library_or_files_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no model"):
+        Entailment(tmp_path)

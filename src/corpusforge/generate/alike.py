@@ -12,7 +12,7 @@ from pydantic import Field
 from corpusforge.generate.phrasings import resource
 from corpusforge.generate.question_marks import Marks, marks, packed, same
 from corpusforge.record import SYNTHETIC, Dropped, Record
-from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
+from corpusforge.stage import Decision, Item, NamedFile, Stage, StageContext, StageSettings, Survey
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +42,13 @@ class Alike(Stage):
     name: ClassVar[str] = "alike"
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("datasketch", "xxhash", "pyyaml")
-    file_settings: ClassVar[tuple[str, ...]] = ("embeddings",)
     Settings: ClassVar[type[StageSettings]] = AlikeSettings
+
+    @classmethod
+    def files(cls, settings: Any) -> Iterator[NamedFile]:
+        """The embedding model, known by its vectors too."""
+        if settings.embeddings is not None:
+            yield NamedFile(("embeddings",), str(settings.embeddings), whole=True)
 
     @classmethod
     def resources(cls) -> tuple[Path, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,12 +10,14 @@ from pydantic import Field
 
 from corpusforge.generate.phrasings import resource
 from corpusforge.generate.verify.checks import Rules, problems
+from corpusforge.generate.verify.entailment import check_folder, entailment
 from corpusforge.generate.verify.form import Limits
 from corpusforge.generate.verify.nearest import decide_nearest, passages_table, read_nearest, true_elsewhere
 from corpusforge.generate.verify.problem import Problem
 from corpusforge.generate.verify.support import LONGEST
+from corpusforge.manifest import library_version
 from corpusforge.record import SYNTHETIC, Dropped, Record
-from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
+from corpusforge.stage import Decision, Item, NamedFile, Stage, StageContext, StageSettings, Survey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +35,10 @@ class VerifySettings(StageSettings):
         description="Weight of the longest stretch of an answer that its source does not support.",
     )
     min_support: float = Field(0.5, ge=0, le=1, description="Least share of an answer's words that its source has.")
+    grounding_model: Path | None = Field(
+        None, description="Folder of a cross-encoder (NLI or MiniCheck) that judges what a model wrote; needs [train]."
+    )
+    min_entailment: float = Field(0.5, ge=0, le=1, description="With it: least probability of an answer's sentences.")
     nearest: int = Field(
         3, ge=0, le=20, description="Nearest passages of other records in which no wrong option may be right; 0: none."
     )
@@ -52,6 +58,23 @@ class Verify(Stage):
         return resource("agreement"), resource("alterations")
 
     @classmethod
+    def files(cls, settings: Any) -> Iterator[NamedFile]:
+        """The grounding model, known by its weights too."""
+        if settings.grounding_model is not None:
+            yield NamedFile(("grounding_model",), str(settings.grounding_model), whole=True)
+
+    @classmethod
+    def check(cls, settings: Any) -> None:
+        """The folder named for the grounding model holds one that can be run."""
+        if settings.grounding_model is not None:
+            check_folder(Path(settings.grounding_model))
+
+    @classmethod
+    def also_identity(cls, settings: Any) -> Mapping[str, str]:
+        """The library that runs the grounding model, where there is one."""
+        return {} if settings.grounding_model is None else {"transformers": library_version("transformers")}
+
+    @classmethod
     def has_survey(cls, settings: Any) -> bool:
         """Only the passages of other records make it look beyond a row."""
         return bool(settings.nearest)
@@ -66,7 +89,8 @@ class Verify(Stage):
 
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """Each row kept, or dropped with the first rule that it breaks."""
-        rules = rules_of(ctx.settings)
+        settings: VerifySettings = ctx.settings
+        rules = rules_of(settings)
         nearest = read_nearest(ctx.mine)
         for record in records:
             if record.kind not in SYNTHETIC:
@@ -76,6 +100,8 @@ class Verify(Stage):
             if problem is None and record.id in nearest:
                 problem = next(true_elsewhere(record, nearest[record.id]), None)
             problem = problem or verdict(record)
+            if problem is None and settings.grounding_model is not None:
+                problem = entailment(str(settings.grounding_model)).problem(record, settings.min_entailment)
             if problem is None:
                 ctx.count(record.source, "proven")
                 yield record
