@@ -125,14 +125,17 @@ def _tokenised(documents: Iterable[Document], encoder: Encoder, folder: Path) ->
 
 
 def _add(scratch: Scratch, batch: Sequence[Document], encoder: Encoder) -> None:
-    texts = iter(encoder.texts([one.content for one in batch if isinstance(one.content, str)]))
-    talks = iter(encoder.conversations([one.content for one in batch if not isinstance(one.content, str)]))
+    new = {one.id: one for one in batch if one.id not in scratch}
+    texts = [one for one in new.values() if isinstance(one.content, str)]
+    talks = [one for one in new.values() if not isinstance(one.content, str)]
+    made = dict(zip((one.id for one in texts), encoder.texts([str(one.content) for one in texts]), strict=True))
+    turns = [one.content for one in talks if not isinstance(one.content, str)]
+    made |= zip((one.id for one in talks), encoder.conversations(turns), strict=True)
     for one in batch:
-        tokens = next(texts if isinstance(one.content, str) else talks)
-        if one.tokens not in (-1, len(tokens.ids)):
-            what = f"a row of {one.source} counts {one.tokens} tokens, but has {len(tokens.ids)}."
+        tokens = scratch.add(one, made.pop(one.id, None))
+        if one.tokens not in (-1, tokens):
+            what = f"a row of {one.source} counts {one.tokens} tokens, but has {tokens}."
             raise NotConserved(what, where="mix.packed", hint="Another tokenizer counted: build again.")
-        scratch.add(one, tokens)
 
 
 def _check_whole(documents: Documents, packings: Mapping[str, Packing], name: str) -> None:

@@ -26,34 +26,53 @@ _GROUP_ROWS = 64
 
 @dataclass(slots=True)
 class Documents:
-    """Tokenised documents in their order: what is known of each, and all their tokens one behind the other."""
+    """Tokenised documents in their order: what is known of each, and where its tokens begin in `tokens` and `roles`."""
 
     ids: list[str]
     source: list[str]
     repeat: array[int]
     sizes: array[int]
     bytes: array[int]
-    first: npt.NDArray[np.int64]
+    first: array[int]
     tokens: npt.NDArray[np.int32]
     roles: npt.NDArray[np.int8]
 
 
 class Scratch:
-    """Takes documents one by one; their tokens go to two files in `folder` (five bytes a token). Used as a context."""
+    """Takes documents one by one; their tokens go to two files in `folder`, five bytes each, and a record's repeats
+    share them. Used as a context.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._paths = (folder / "ids.bin", folder / "roles.bin")
         self._files = [path.open("wb") for path in self._paths]
-        self._known: list[tuple[str, str]] = []
-        self._counts = (array("i"), array("q"), array("q"))
+        self._places: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._source: list[str] = []
+        self._counts = (array("i"), array("q"), array("q"), array("q"))
+        self._written = 0
 
-    def add(self, document: Document, tokens: Tokens) -> None:
-        """Append a document."""
-        self._files[0].write(tokens.ids.tobytes())
-        self._files[1].write(tokens.roles.tobytes())
-        self._known.append((document.id, document.source))
-        for column, value in zip(self._counts, (document.repeat, len(tokens.ids), document.bytes), strict=True):
+    def __contains__(self, record: str) -> bool:
+        return record in self._places
+
+    def add(self, document: Document, tokens: Tokens | None) -> int:
+        """Append a document, with no tokens if its record was there before; the number of its tokens."""
+        repeat, sizes, bytes_, first = self._counts
+        before = self._places.setdefault(document.id, len(self._ids))
+        if tokens is not None:
+            self._files[0].write(tokens.ids.tobytes())
+            self._files[1].write(tokens.roles.tobytes())
+            known = (len(tokens.ids), document.bytes, self._written)
+            self._written += len(tokens.ids)
+        else:
+            known = (sizes[before], bytes_[before], first[before])
+        # The first row's string stands for all: a mix has many repeats, and ids are most of what is held.
+        self._ids.append(self._ids[before] if before < len(self._ids) else document.id)
+        self._source.append(document.source)
+        repeat.append(document.repeat)
+        for column, value in zip((sizes, bytes_, first), known, strict=True):
             column.append(value)
+        return known[0]
 
     def __enter__(self) -> Self:
         return self
@@ -68,15 +87,12 @@ class Scratch:
         """All documents; asked for when the files are closed."""
         import numpy as np
 
-        repeat, sizes, size = self._counts
-        ends = np.cumsum(np.asarray(sizes, dtype=np.int64))
-        first = ends - np.asarray(sizes, dtype=np.int64)
-        total = int(ends[-1]) if len(ends) else 0
+        repeat, sizes, bytes_, first = self._counts
         # A file of no bytes cannot be mapped.
-        tokens = np.memmap(self._paths[0], dtype=np.int32, mode="r") if total else np.empty(0, dtype=np.int32)
-        roles = np.memmap(self._paths[1], dtype=np.int8, mode="r") if total else np.empty(0, dtype=np.int8)
-        ids, source = [known[0] for known in self._known], [known[1] for known in self._known]
-        return Documents(ids, source, repeat, sizes, size, first, tokens, roles)
+        there = self._written > 0
+        tokens = np.memmap(self._paths[0], dtype=np.int32, mode="r") if there else np.empty(0, dtype=np.int32)
+        roles = np.memmap(self._paths[1], dtype=np.int8, mode="r") if there else np.empty(0, dtype=np.int8)
+        return Documents(self._ids, self._source, repeat, sizes, bytes_, first, tokens, roles)
 
 
 def packed_schema() -> pa.Schema:
@@ -153,7 +169,7 @@ def _table(
         starts = [packing.start[piece] for piece in pieces]
         sizes = [packing.size[piece] for piece in pieces]
         spans = [
-            slice(int(documents.first[row]) + start, int(documents.first[row]) + start + size)
+            slice(documents.first[row] + start, documents.first[row] + start + size)
             for row, start, size in zip(rows, starts, sizes, strict=True)
         ]
         roles = np.concatenate([documents.roles[span] for span in spans])
