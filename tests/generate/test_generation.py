@@ -221,3 +221,21 @@ def test_progress_tells_rows_tokens_time_and_reasons(monkeypatch: pytest.MonkeyP
     build(recipe, folder / "builds", Watching(), Run(workers=1))
     assert any("rows accepted of" in line and "tokens/s" in line for line in seen)
     assert any("verdict-no" in line for line in seen)
+
+
+@pytest.mark.slow
+def test_the_leak_audit_asks_no_model_and_what_a_model_wrote_is_searched_again(
+    engine: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curate = {name: value for name, value in RECIPE["curate"].items() if name != "redact"}
+    monkeypatch.setitem(RECIPE, "curate", curate)
+    monkeypatch.setitem(RECIPE, "audit", {"canaries": 20})
+    folder = workspace(tmp_path, DOCUMENTS, mcq={}, rewrite={"styles": ["faq"]})
+    source = folder / "sources" / "notes.yaml"
+    source.write_text(source.read_text().replace("personal_data: none", "personal_data: [person, email]"))
+    done = built(folder)
+    assert engine.calls.total() == sum(counted(done, name)["calls"] for name in ("qa", "mcq", "rewrite"))
+    assert done.manifest["audit"]["all"]["planted"] > 0
+    assert counted(done, "rescan")["scanned"] == sum(
+        counted(done, name)["written"] for name in ("qa", "mcq", "rewrite")
+    )
