@@ -91,6 +91,8 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
             said.append(
                 f"The judge is model {' and '.join(judge['judges_itself'])} itself: models prefer their own words."
             )
+    if any(task["kind"] == "text" for task in report["tasks"]):
+        said.append("Bits per byte lack each window's first token, and so lie a little below the harness's.")
     for one in report["not_run"]:
         said.append(f"{one['task']} was not run: it {one['why']}.")
     return said
