@@ -119,8 +119,8 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     steps: list[int] = []
     before = loop.Run._save_and_measure
 
-    def dying(self: Run, ends: bool) -> None:
-        before(self, ends)
+    def dying(self: Run, ends: bool, norm: torch.Tensor) -> None:
+        before(self, ends, norm)
         if steps and self.progress.step == steps[0]:
             steps.pop(0)
             assert self.checkpointer is not None
@@ -334,6 +334,23 @@ def test_a_model_too_small_for_the_data_is_refused(
     sizes = configure().model.random
     with pytest.raises(WrongUse, match="knows 200 tokens"):
         run(build, configure(model={"random": {**sizes, "vocab_size": 200}}), tmp_path)
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 4, "dropout": 0.1}], ids=["all weights", "adapters"])
+def test_bf16_weights_learn_as_fp32_weights_do(
+    build: Build, configure: Callable[..., Config], tmp_path: Path, lora: dict[str, Any] | None
+) -> None:
+    """The precision of the shipped configs, with gradient checkpointing; torchtune#2254 did not converge in it."""
+    plain = {"schedule": {"peak": 3e-3, "warmup": 0.1}, "lora": lora}
+    low = {"weights": "bf16", "compute": "bf16", "states": "bf16"}
+    run(build, configure(**plain), tmp_path / "fp32").train()
+    checkpointed = configure(**plain, precision=low, model={"gradient_checkpointing": True})
+    receipt = run(build, checkpointed, tmp_path / "bf16").train()
+    assert sum(row["tokens"] for row in receipt["ledger"]) == build.manifest["mix"]["completion"]["got_tokens"]
+    fp32, bf16 = lines(tmp_path / "fp32"), lines(tmp_path / "bf16")
+    assert fp32[-1]["loss"] < fp32[0]["loss"] - (0.5 if lora is None else 0.005)
+    assert bf16[-1]["loss"] == pytest.approx(fp32[-1]["loss"], abs=0.05)
+    assert bf16[0]["surviving"] == pytest.approx(1, abs=0.1)
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is_loaded(

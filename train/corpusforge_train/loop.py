@@ -177,7 +177,7 @@ class Run:
         ends = last == len(plan)
         if ends or progress.step % config.log.every == 0:
             self._tell(sums, lr, norm, share, sum(plan.tokens[first:last].tolist()) / (time.perf_counter() - began))
-        self._save_and_measure(ends)
+        self._save_and_measure(ends, norm)
 
     def _gradients(self) -> list[Tensor]:
         if self.group.size == 1:
@@ -192,9 +192,7 @@ class Run:
         progress = self.progress
         totals = sums.cpu()
         loss = float(totals[:, 0].sum() / totals[:, 1].sum().clamp_min(1e-30))
-        if not math.isfinite(loss) or not math.isfinite(float(norm)):
-            what = f"the loss or its gradient is no number at step {progress.step}."
-            raise TrainError(what, where=str(self.out), hint="Lower schedule.peak, or lengthen its warmup.")
+        self._check_number(loss + float(norm))
         by_source = {
             name: float(totals[number, 0] / totals[number, 1])
             for number, name in enumerate(self.plan.sources)
@@ -220,7 +218,7 @@ class Run:
             f"step {progress.step:>6,}  {done:>6.1%}  loss {loss:.4f}  rate {lr:.2e}  {speed:>9,.0f} tok/s  {each}"
         )
 
-    def _save_and_measure(self, ends: bool) -> None:
+    def _save_and_measure(self, ends: bool, norm: Tensor) -> None:
         config, progress = self.config, self.progress
         ended = self._anyone_asked_to_end()
         due = ends or (config.holdout.every and progress.step % config.holdout.every == 0)
@@ -230,14 +228,25 @@ class Run:
         better = self._note_best(figures, rise)
         forgot = config.holdout.stop is not None and rise > config.holdout.stop
         regular = config.checkpoint.every and progress.step % config.checkpoint.every == 0
-        if self.checkpointer is not None and (ends or ended or forgot or regular or better):
-            self.checkpointer.save(self.state(), dict(self.trained.parameters()), self.optimizer.state())
+        if ends or ended or forgot or regular or better:
+            # A checkpoint of damaged weights would push out the last good one.
+            self._check_number(float(norm))
+            self._save()
         if forgot:
             what = f"the public loss rose by {rise:.3f} nats a token, more than {config.holdout.stop:g}."
             hint = "Lower schedule.peak or the domain's share, or raise holdout.stop."
             raise TrainError(what, where=str(self.out), hint=hint)
         if ended and not ends:
             raise Interrupted(f"stopped after step {progress.step}; the same command goes on.", where=str(self.out))
+
+    def _save(self) -> None:
+        if self.checkpointer is not None:
+            self.checkpointer.save(self.state(), dict(self.trained.parameters()), self.optimizer.state())
+
+    def _check_number(self, value: float) -> None:
+        if not math.isfinite(value):
+            what = f"the loss or its gradient is no number at step {self.progress.step}."
+            raise TrainError(what, where=str(self.out), hint="Lower schedule.peak, or lengthen its warmup.")
 
     def _anyone_asked_to_end(self) -> bool:
         return any(self.group.gather(self._asked_to_end))
