@@ -1,4 +1,4 @@
-"""A small grounding model beside the rules, from a folder: does the evidence say each sentence of the answer?"""
+"""A small grounding model from a folder that judges whether the evidence says each sentence of an answer."""
 
 from __future__ import annotations
 

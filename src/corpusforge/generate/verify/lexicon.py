@@ -10,15 +10,12 @@ from corpusforge.generate.phrasings import resource
 
 @dataclass(frozen=True)
 class Lexicon:
-    """One language's words, in lower case. `scope` maps a phrase, as a tuple of words, to its class, and
-    `scope_words` are the words of all phrases.
-    """
+    """One language's words, in lower case. `scope` maps a phrase, as a tuple of words, to its class."""
 
     language: str
     negations: frozenset[str]
     scope: dict[tuple[str, ...], str]
     longest_scope: int
-    scope_words: frozenset[str]
     numbers: dict[str, str]
     soft_numbers: dict[str, str]
     function: frozenset[str]
@@ -37,7 +34,6 @@ def lexicon(language: str) -> Lexicon:
         frozenset(words.get("negations", ())),
         scope,
         max((len(phrase) for phrase in scope), default=0),
-        frozenset(word for phrase in scope for word in phrase),
         {word: str(value) for word, value in words.get("numbers", {}).items()},
         {word: str(value) for word, value in words.get("soft_numbers", {}).items()},
         frozenset(words.get("function", ())),

@@ -130,7 +130,7 @@ def content(word: Word, words: Lexicon) -> bool:
     """Whether a word has content of its own: neither grammar, negation, scope nor number."""
     if word.code:
         return True
-    if word.lower in words.function or word.lower in words.negations or word.lower in words.scope_words:
+    if word.lower in words.function or word.lower in words.negations or (word.lower,) in words.scope:
         return False
     return not word.numeric and word.lower not in words.numbers and (len(word.lower) > 1 or ord(word.lower) > 0x0E00)
 
