@@ -79,7 +79,7 @@ class MCQ(Stage):
                 continue
             reasons: list[str] = []
             made = 0
-            told = f" {normalised(record.text)} "
+            told = ""
             places = 1 + settings.near + settings.far
             first = pick(places, record.id, "gold")
             of_section: dict[int, int] = {}
@@ -94,6 +94,7 @@ class MCQ(Stage):
                 # The right letter goes round within a record from a hashed start: even over the set, and one record's
                 # letters do not depend on another's.
                 at = (first + made) % places
+                told = told or f" {normalised(record.text)} "
                 question = Question(row, pair, gold, record, told)
                 found = options(question, pools[record.side == "holdout"], settings.near, settings.far, at)
                 if isinstance(found, str):
