@@ -94,6 +94,8 @@ def test_the_model_is_given_every_record_exactly_once_an_epoch_and_the_ledger_sa
         ledger[row["source"]] += row["tokens"]
     assert ledger == tokens
     assert json.loads((tmp_path / "final" / "receipt.json").read_text())["ledger"] == receipt["ledger"]
+    # Whoever loads the model finds it as transformers would have made it.
+    assert json.loads((tmp_path / "final" / "config.json").read_text())["use_cache"] is True
 
 
 def test_at_every_step_the_log_shows_each_source_within_a_sequence_of_its_share(

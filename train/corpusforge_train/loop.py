@@ -139,6 +139,10 @@ class Run:
         if kept is None and progress.step:
             raise TrainError("the losses before training are gone.", where=str(path), hint="Name another --out.")
         self._base = measure(self.trained, self.build, config.batch.micro) if kept is None else kept
+        if "public" not in self._base:
+            self.log.say(
+                "no public text is held out, so forgetting is not watched: holdout: {public: true} in the recipe"
+            )
         if not all(math.isfinite(float(one.nats.sum())) for one in self._base.values()):
             raise TrainError("the model's loss is no number before training.", hint="Its weights are damaged.")
         if kept is None and self.group.main:

@@ -93,7 +93,6 @@ def load_model(config: Config, vocabulary: int) -> Trained:
     weights = torch.bfloat16 if config.precision.weights == "bf16" else torch.float32
     torch.manual_seed(config.seed)
     model = _made(config, weights).to(device)
-    model.config.use_cache = False
     rows = model.get_input_embeddings().weight.shape[0]
     if rows < vocabulary:
         what = f"the model knows {rows} tokens, but the data has ids up to {vocabulary - 1}."
