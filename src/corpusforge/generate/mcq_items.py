@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -21,11 +22,15 @@ MAX_RATIO = 2.0
 NO_CUE = 10.0
 MOST_SETS = 8
 NONE_LONGER = 70
-OVERLAP = 0.4
-LIKENESS = 0.4
+OVERLAP = 0.15
+LIKENESS = 0.9
 _SHORT = 8
 # `{{path}}` stands for what the user puts in; `{{[-l|--list]}}` are two ways to write an option.
 _ARGUMENT = re.compile(r"\{\{(?!\[)[^}]*\}\}")
+# Which of several protocols is meant no question says.
+_SCHEME = re.compile(r"\b[a-z]+://")
+_CLUSTER = re.compile(r"(?<![\w-])-([A-Za-z]{1,4})(?![\w-])")
+_EVERYTHING = re.compile(r"(?:^|[\s\[|{])(?:-a|-A|-{1,2}(?:all|everything|full|complete)\b)")
 _PART = re.compile(r"[\w%.+/]+")
 _normal = lru_cache(maxsize=1 << 16)(normalised)
 _SPEAKING = frozenset({"faq", "gold", "definition", "entry"})
@@ -101,7 +106,7 @@ class _Cues:
     """How much the looks of the options of one question tell.
 
     Places of the right one among all are drawn evenly for each item: by length, by likeness to the others and by words
-    of its own; the cost is the distance from them. NO_CUE is added where the right one alone repeats most of the
+    that others lack; the cost is the distance from them. NO_CUE is added where the right one alone repeats most of the
     question, except in as many items as chance would have it.
     """
 
@@ -114,6 +119,11 @@ class _Cues:
         self._own = int(stable_hash(row, "own"), 16) % (wrong + 1)
         self._chance = int(stable_hash(row, "overlap"), 16) % (4 * (wrong + 1)) == 0
         self._words = _words(question.gold)
+        # No wrong option may give everything; where the right one does, that would tell it.
+        self._everything = question.pair.family == "command" and bool(_EVERYTHING.search(question.gold))
+        # How often a command's words stand in its neighbours: those of the right one must not be the rarest.
+        told = (question.gold, *question.pair.siblings) if question.pair.family == "command" else ()
+        self._beside = Counter(word for text in told for word in _words(text))
         self._asked = set(stems(question.pair.question))
         self._shared: dict[str, int] = {}
         self._alike: dict[tuple[str, str], float] = {}
@@ -125,10 +135,13 @@ class _Cues:
         sets = [self._words, *map(_words, wrong)]
         alike = [sum(self._likeness(one, other) for other in texts) for one in texts]
         liker = sum(one > alike[0] + 0.01 for one in alike[1:])
-        own = [len(one.difference(*(sets[:k] + sets[k + 1 :]))) for k, one in enumerate(sets)]
+        if self._beside:
+            own = [-sum(self._beside[word] for word in one) / max(1, len(one)) for one in sets]
+        else:
+            own = [float(len(one.difference(*(sets[:k] + sets[k + 1 :])))) for k, one in enumerate(sets)]
         rarer = abs(sum(one >= own[0] for one in own[1:]) - self._own)
         shared = [self._of_question(text) for text in texts]
-        alone = shared[0] > max(shared[1:])
+        alone = shared[0] > max(shared[1:]) or (self._everything and not any(map(_EVERYTHING.search, wrong)))
         # Seldom has a wrong one more words of the question; as many is what can be had.
         fewer = sum(one < shared[0] for one in shared[1:])
         told = OVERLAP * fewer + (NO_CUE if alone and not self._chance else 0)
@@ -291,9 +304,14 @@ def _fits(question: Question, value: str, taken: Sequence[str]) -> bool:
         return False
     if question.pair.family == "command":
         right_words, wrong_words = _command_words(gold), _command_words(value)
+        if frozenset(_PART.findall(gold)) <= frozenset(_PART.findall(value)):
+            return False
         # What does the same and something more is right as well: cancel ID, cancel --verbose ID. What lacks something
         # is left out too, else the right one would be the one that says most.
         if right_words <= wrong_words or wrong_words <= right_words:
+            return False
+        # What gives everything gives what is asked, too.
+        if _EVERYTHING.search(value) and not _EVERYTHING.search(gold):
             return False
     normal, right = f" {_normal(value)} ", f" {_normal(gold)} "
     if normal in right or right in normal:
@@ -303,8 +321,10 @@ def _fits(question: Question, value: str, taken: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def _command_words(command: str) -> frozenset[str]:
-    """The words of a command with each argument to be filled in as one and the same word."""
-    return frozenset(_PART.findall(_ARGUMENT.sub(" _ ", command)))
+    """The words of a command without arguments to be filled in; letters of options set together stand alone."""
+    words = _PART.findall(_ARGUMENT.sub(" ", _SCHEME.sub(" ", command)))
+    letters = [letter for cluster in _CLUSTER.findall(command) for letter in cluster]
+    return frozenset([*(word for word in words if f"-{word}" not in command.split()), *letters])
 
 
 def _as_long(gold: str, value: str) -> bool:
