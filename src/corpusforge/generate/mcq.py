@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from corpusforge.generate.mcq_items import LETTERS, Options, Question, options, topic
+from corpusforge.generate.mcq_items import LETTERS, Options, Question, Told, options, topic
 from corpusforge.generate.mcq_pool import Offer, decide_pools, offers_table, read_pool
 from corpusforge.generate.mcq_slots import can_be_near, form, giveaway, option
 from corpusforge.generate.phrasings import pick, resource, templates
@@ -79,7 +79,7 @@ class MCQ(Stage):
                 continue
             reasons: list[str] = []
             made = 0
-            told = ""
+            told: Told | None = None
             places = 1 + settings.near + settings.far
             first = pick(places, record.id, "gold")
             of_section: dict[int, int] = {}
@@ -94,7 +94,7 @@ class MCQ(Stage):
                 # The right letter goes round within a record from a hashed start: even over the set, and one record's
                 # letters do not depend on another's.
                 at = (first + made) % places
-                told = told or f" {normalised(record.text)} "
+                told = told or Told(record.text)
                 question = Question(row, pair, gold, record, told)
                 found = options(question, pools[record.side == "holdout"], settings.near, settings.far, at)
                 if isinstance(found, str):

@@ -36,6 +36,18 @@ _normal = lru_cache(maxsize=1 << 16)(normalised)
 _SPEAKING = frozenset({"faq", "gold", "definition", "entry"})
 
 
+class Told:
+    """A text as its words, so that what it says can be looked up."""
+
+    def __init__(self, text: str) -> None:
+        self._text = f" {normalised(text)} "
+        self._words = frozenset(self._text.split())
+
+    def __contains__(self, value: str) -> bool:
+        # Most values have a word that the text lacks; only for the others a long text is read.
+        return _words(value) <= self._words and f" {_normal(value)} " in self._text
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """An item to be made: its row id, the pair it is from, the right option, and the parent's text for the checks."""
@@ -44,7 +56,7 @@ class Question:
     pair: Pair
     gold: str
     record: Record
-    told: str
+    told: Told
 
     @property
     def topic(self) -> str:
@@ -79,19 +91,22 @@ def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Opt
         return "no-near-distractor"
     made = frozenset(text for text, changed in beside if changed)
     distant, cues = _Distant(question, pool), _Cues(question, near + far)
-    best: tuple[float, int, tuple[str, ...], tuple[str, ...]] | None = None
+    best: tuple[float, tuple[str, ...], tuple[str, ...]] | None = None
     enough = False
     for chosen in nearly:
         for wholly in _far_sets(distant, far, chosen, paired=bool(made.intersection(chosen))):
             enough = True
-            cost = cues.cost([*chosen, *wholly])
-            if cost < NO_CUE and (best is None or cost < best[0]):
-                best = (cost, 0, chosen, wholly)
+            limit = NO_CUE if best is None else best[0]
+            cost = cues.cost([*chosen, *wholly], limit)
+            if cost < limit:
+                best = (cost, chosen, wholly)
+            if best is not None and not best[0]:
+                break
         if best is not None and best[0] < 0.5:
             break
     if best is None:
         return "overlap-cue" if enough else "no-far-distractor"
-    _, _, near_texts, far_texts = best
+    _, near_texts, far_texts = best
     wrong = sorted([*near_texts, *far_texts], key=lambda text: stable_hash(question.row, "place", text))
     texts = [*wrong[:at], gold, *wrong[at:]]
     return Options(
@@ -127,32 +142,49 @@ class _Cues:
         self._asked = set(stems(question.pair.question))
         self._shared: dict[str, int] = {}
         self._alike: dict[tuple[str, str], float] = {}
+        self._common: dict[frozenset[str], float] = {}
 
-    def cost(self, wrong: Sequence[str]) -> float:
-        """The cost of these wrong options beside the right one."""
-        longer = sum(len(text) >= len(self._gold) for text in wrong)
-        texts = (self._gold, *wrong)
-        sets = [self._words, *map(_words, wrong)]
-        alike = [sum(self._likeness(one, other) for other in texts) for one in texts]
-        liker = sum(one > alike[0] + 0.01 for one in alike[1:])
-        if self._beside:
-            own = [-sum(self._beside[word] for word in one) / max(1, len(one)) for one in sets]
-        else:
-            own = [float(len(one.difference(*(sets[:k] + sets[k + 1 :])))) for k, one in enumerate(sets)]
-        rarer = abs(sum(one >= own[0] for one in own[1:]) - self._own)
-        shared = [self._of_question(text) for text in texts]
+    def cost(self, wrong: Sequence[str], limit: float) -> float:
+        """The cost of these wrong options beside the right one; `limit` or more where it is not below that."""
+        gold = len(self._gold)
+        longer = abs(sum([len(text) >= gold for text in wrong]) - self._longer)
+        shared = [self._of_question(text) for text in (self._gold, *wrong)]
         alone = shared[0] > max(shared[1:]) or (self._everything and not any(map(_EVERYTHING.search, wrong)))
         # Seldom has a wrong one more words of the question; as many is what can be had.
-        fewer = sum(one < shared[0] for one in shared[1:])
+        fewer = sum([one < shared[0] for one in shared[1:]])
         told = OVERLAP * fewer + (NO_CUE if alone and not self._chance else 0)
-        return abs(longer - self._longer) + LIKENESS * (abs(liker - self._liker) + rarer) + told
+        # Most sets cost too much before the dearest part is counted; each part only adds.
+        if longer + told >= limit:
+            return limit
+        sets = [self._words, *map(_words, wrong)]
+        if self._beside:
+            own = [self._commonness(one) for one in sets]
+        else:
+            own = [float(len(one.difference(*(sets[:k] + sets[k + 1 :])))) for k, one in enumerate(sets)]
+        rarer = abs(sum([one >= own[0] for one in own[1:]]) - self._own)
+        if longer + LIKENESS * rarer + told >= limit:
+            return limit
+        return longer + LIKENESS * (abs(self._likers((self._gold, *wrong), sets) - self._liker) + rarer) + told
 
-    def _likeness(self, one: str, other: str) -> float:
-        found = self._alike.get((one, other))
+    def _commonness(self, words: frozenset[str]) -> float:
+        found = self._common.get(words)
         if found is None:
-            words, others = _words(one), _words(other)
-            found = self._alike[one, other] = len(words & others) / max(1, len(words | others))
+            found = self._common[words] = -sum([self._beside[word] for word in words]) / max(1, len(words))
         return found
+
+    def _likers(self, texts: Sequence[str], sets: Sequence[frozenset[str]]) -> int:
+        """How many wrong options are more like the others than the right one is."""
+        alike = self._alike
+        sums = []
+        for one, words in zip(texts, sets, strict=True):
+            total = 0.0
+            for other, others in zip(texts, sets, strict=True):
+                found = alike.get((one, other))
+                if found is None:
+                    found = alike[one, other] = len(words & others) / max(1, len(words | others))
+                total += found
+            sums.append(total)
+        return sum([one > sums[0] + 0.01 for one in sums[1:]])
 
     def _of_question(self, text: str) -> int:
         if text not in self._shared:
@@ -332,4 +364,4 @@ def _as_long(gold: str, value: str) -> bool:
 
 
 def _untold(question: Question, value: str) -> bool:
-    return f" {_normal(value)} " not in question.told
+    return value not in question.told

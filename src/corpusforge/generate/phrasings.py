@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,9 +47,15 @@ def templates(name: str) -> Mapping[str, Template]:
 @cache
 def word_list(use: str) -> frozenset[str]:
     """One of the word lists in `prompts/english.yaml`."""
+    return frozenset(_english()[use])
+
+
+@cache
+def _english() -> Mapping[str, Sequence[str]]:
     import yaml
 
-    return frozenset(yaml.safe_load(resource("english").read_text(encoding="utf-8"))[use])
+    lists: Mapping[str, Sequence[str]] = yaml.safe_load(resource("english").read_text(encoding="utf-8"))
+    return lists
 
 
 def pick(n: int, *key: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field as Setting
 
-from corpusforge.generate.mcq_items import LETTERS, Question, options, topic
+from corpusforge.generate.mcq_items import LETTERS, Question, Told, options, topic
 from corpusforge.generate.mcq_pool import Offer, Pool, decide_pools, offers_table, read_pool
 from corpusforge.generate.mcq_slots import form, option
 from corpusforge.generate.phrasings import pick, resource
@@ -111,8 +111,8 @@ class WrittenMCQ(Writer):
         prompt = prompts["mcq-near"]
 
         def make(values: Mapping[str, Value], place: int) -> Record | str:
-            told = f" {normalised(chunk.text)} "
-            wrong = tuple(text for text in values["wrong"] if f" {normalised(text)} " not in told)
+            told = Told(chunk.text)
+            wrong = tuple(text for text in values["wrong"] if text not in told)
             if not wrong:
                 return "near-in-text"
             question = Question(row.id, replace(pair, siblings=wrong), pair.answer, row, told)
