@@ -114,18 +114,19 @@ def _candidates(record: Record, ctx: StageContext) -> Iterator[tuple[str, Pair, 
     settings = ctx.settings
     if not wanted(record, settings.kinds, settings.sources, ctx):
         return
-    fitting = []
+    fitting, golds = [], {}
     for pair in mine(record):
         gold = option(pair)
         if 1 <= len(gold) <= settings.max_option_chars and normalised(gold) and not giveaway(pair, gold):
             fitting.append(pair)
+            golds[pair.ask.key] = gold
     # Pairs that can have a slightly wrong option come first; the others only where a record has no such pair.
-    fitting = [pair for pair in fitting if can_be_near(pair, record)] or fitting
+    fitting = [pair for pair in fitting if can_be_near(pair, record, golds[pair.ask.key])] or fitting
     # More than are asked for: not each can be given wrong options that leave no cue.
     most, section = settings.max_per_record * TRIES, settings.per_passage * TRIES
     rows = list(numbered(record, "mcq", choose(record, fitting, section, most)))
     for row, pair in sorted(rows, key=lambda entry: stable_hash("try", entry[0])):
-        yield row, pair, option(pair)
+        yield row, pair, golds[pair.ask.key]
 
 
 def _item(question: Question, found: Options) -> Record:

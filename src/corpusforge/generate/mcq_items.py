@@ -336,7 +336,7 @@ def _fits(question: Question, value: str, taken: Sequence[str]) -> bool:
         return False
     if question.pair.family == "command":
         right_words, wrong_words = _command_words(gold), _command_words(value)
-        if frozenset(_PART.findall(gold)) <= frozenset(_PART.findall(value)):
+        if _parts(gold) <= _parts(value):
             return False
         # What does the same and something more is right as well: cancel ID, cancel --verbose ID. What lacks something
         # is left out too, else the right one would be the one that says most.
@@ -357,6 +357,11 @@ def _command_words(command: str) -> frozenset[str]:
     words = _PART.findall(_ARGUMENT.sub(" ", _SCHEME.sub(" ", command)))
     letters = [letter for cluster in _CLUSTER.findall(command) for letter in cluster]
     return frozenset([*(word for word in words if f"-{word}" not in command.split()), *letters])
+
+
+@lru_cache(maxsize=1 << 14)
+def _parts(command: str) -> frozenset[str]:
+    return frozenset(_PART.findall(command))
 
 
 def _as_long(gold: str, value: str) -> bool:

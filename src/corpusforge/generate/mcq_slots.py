@@ -15,6 +15,7 @@ MAX_FAQ = 200
 _NUMBER = re.compile(
     r"(?<![\w.,:/-])(?!24[ -]hours?\b)(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(?![\w]*[-/.]\d|\d)", re.IGNORECASE
 )
+_FIGURES = re.compile(r"[\d.,:% /-]+")
 _LIST_LIKE = re.compile(r"^\s*(?:[-*]|\d+[.)])\s")
 _FAMILIES = frozenset({"cell", "term", "entry", "definition", "command", "next-step", "gold", "faq"})
 
@@ -40,17 +41,21 @@ def form(record: Record, pair: Pair, value: str) -> str:
     """The language and surface form of an answer, the same for all options of an item: looks do not tell them apart."""
     if pair.family == "command":
         return f"{record.language}:command"
+    return f"{record.language}:{pair.slot.split(':')[0]}:{_shape(value)}"
+
+
+@lru_cache(maxsize=1 << 15)
+def _shape(value: str) -> str:
     if _NUMBER.fullmatch(value):
-        shape = "number"
-    elif re.fullmatch(r"[\d.,:% /-]+", value):
-        shape = "figures"
-    elif len(value.split()) <= 2 and any(character.isdigit() for character in value):
-        shape = "code"
-    elif len(value.split()) <= 5:
-        shape = "words"
-    else:
-        shape = "sentence" if value[:1].isupper() else "clause"
-    return f"{record.language}:{pair.slot.split(':')[0]}:{shape}"
+        return "number"
+    if _FIGURES.fullmatch(value):
+        return "figures"
+    words = len(value.split())
+    if words <= 2 and any(map(str.isdigit, value)):
+        return "code"
+    if words <= 5:
+        return "words"
+    return "sentence" if value[:1].isupper() else "clause"
 
 
 def giveaway(pair: Pair, value: str) -> bool:
@@ -61,12 +66,14 @@ def giveaway(pair: Pair, value: str) -> bool:
     return any(stem in asked for stem in stems(value))
 
 
-def can_be_near(pair: Pair, record: Record) -> bool:
-    """Whether a slightly wrong option may be found: beside the answer, by a change, or in the same slot elsewhere."""
-    gold = option(pair)
+def can_be_near(pair: Pair, record: Record, gold: str) -> bool:
+    """Whether a slightly wrong option than `gold`, the pair's option, may be found: beside the answer, by a change, or
+    in the same slot elsewhere."""
+    if ":" in pair.slot:
+        return True
     alike = form(record, pair, gold)
     beside = any(form(record, pair, as_option(value, pair.family)) == alike for value in pair.siblings)
-    return beside or ":" in pair.slot or bool(altered(gold, pair.family, ""))
+    return beside or bool(altered(gold, pair.family, ""))
 
 
 def altered(value: str, family: str, seed: str) -> list[str]:

@@ -85,7 +85,8 @@ class Page:
 
     def redacted(self, start: int, end: int) -> bool:
         """Whether a placeholder stands in [start, end)."""
-        return any(span.start < end and span.end > start for span in self.record.spans)
+        spans = self.record.spans
+        return bool(spans) and any(span.start < end and span.end > start for span in spans)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -109,8 +110,10 @@ def stands_alone(text: str) -> bool:
 
 def wordy(text: str) -> bool:
     """Whether a short text is words rather than code, a path or a table of symbols."""
-    letters = sum(character.isalpha() or character == " " for character in text)
-    return letters >= 0.7 * len(text) and not _CODE_LIKE.search(text)
+    if _CODE_LIKE.search(text):
+        return False
+    letters = sum(map(str.isalpha, text)) + text.count(" ")
+    return letters >= 0.7 * len(text)
 
 
 def link_list(text: str, block: Block) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 BlockKind = Literal["paragraph", "list", "table", "code", "quote"]
 _ATX = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t#]*$")
@@ -17,8 +17,7 @@ _CELL = re.compile(r"(?:\\.|[^|\\])*")
 _ITEM_STARTS = frozenset("-*+•0123456789")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch [start, end) of the text, in characters; `number` is an ordered item's, 0 otherwise."""
 
     start: int
@@ -27,8 +26,7 @@ class Piece:
     indent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A paragraph, list, table, code block or quote at [start, end) of the text, without white space around it.
 
     Lists have `items`; tables have `rows` of cells, the header first (empty where the table has none).
@@ -75,6 +73,8 @@ def split(text: str) -> list[Section]:
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """[start, end) without the white space at its ends."""
+    if start < end and not text[start].isspace() and not text[end - 1].isspace():
+        return start, end
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
@@ -112,9 +112,14 @@ class _Splitter:
                 self._run_of("code", lambda text: text.startswith(("    ", "\t")))
             elif first == ">":
                 self._run_of("quote", lambda text: text.lstrip().startswith(">"))
-            elif _RULE.match(body):
+            elif first in "-*_=" and _RULE.match(body):
                 self.at += 1
-            elif self.at + 1 < len(lines) and _SETEXT.match(lines[self.at + 1]) and len(body) < 120:
+            elif (
+                self.at + 1 < len(lines)
+                and lines[self.at + 1].startswith(("=", "-"))
+                and _SETEXT.match(lines[self.at + 1])
+                and len(body) < 120
+            ):
                 self._heading(1 if lines[self.at + 1][0] == "=" else 2, body, 2)
             else:
                 self._paragraph()
@@ -187,13 +192,19 @@ class _Splitter:
         text, start = self.lines[line], self.starts[line]
         at = text.index("|") + 1
         cells: list[Piece] = []
+        escaped = "\\" in text
         while at < len(text):
-            match = _CELL.match(text, at)
-            assert match is not None
-            if match.end() == len(text) and not match[0].strip():
+            if escaped:
+                match = _CELL.match(text, at)
+                assert match is not None
+                end = match.end()
+            else:
+                end = text.find("|", at)
+                end = len(text) if end < 0 else end
+            if end == len(text) and not text[at:end].strip():
                 break
-            cells.append(Piece(*trimmed(self.text, start + at, start + match.end())))
-            at = match.end() + 1
+            cells.append(Piece(*trimmed(self.text, start + at, start + end)))
+            at = end + 1
         return tuple(cells)
 
     def _list(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from corpusforge.generate.headings import is_question, read_heading
@@ -42,20 +43,14 @@ def command_pairs(page: Page) -> Iterator[Pair]:
                     found.append((section, purpose[1], block.start, *command))
     commands = [page.text[start:end].strip("`") for _, _, _, start, end in found]
     normal = [normalised(command) for command in commands]
-    goals = [goal for _, goal, _, _, _ in found]
+    goals = Counter(goal for _, goal, _, _, _ in found)
     for at, (section, goal, start, first, last) in enumerate(found):
         title = page.subject(section)
-        if (
-            not title
-            or is_question(title)
-            or not stands_alone(goal)
-            or page.redacted(start, last)
-            or goals.count(goal) > 1
-        ):
+        if not title or is_question(title) or not stands_alone(goal) or page.redacted(start, last) or goals[goal] > 1:
             continue
         kind, words = read_heading(goal, tells=True)
         template, words = ("command", words) if kind == "goal" else ("command-about", goal)
-        others = tuple(c for k, c in enumerate(commands) if normal[k] != normal[at])
+        others = tuple([c for c, same in zip(commands, normal, strict=True) if same != normal[at]])
         question = ask(page, template, start, title=title, goal=words)
         yield Pair(
             template, "command", question, page.text[first:last].strip("`").strip(), ((first, last),), section.index,
@@ -67,6 +62,8 @@ def _inside(text: str, start: int, end: int) -> tuple[str, tuple[int, int] | Non
     # An item holds what for and, set in below it, perhaps the command.
     cut = text.find("\n\n", start, end)
     head = end if cut < 0 else cut
+    if text.find(":", start, head) < 0:
+        return "", None
     goal = plain(_HINT.sub(r"\1", text[start:head]))
     if not goal.endswith(":") or not 8 <= len(goal) <= MAX_GOAL:
         return "", None

@@ -36,8 +36,11 @@ def mine(record: Record) -> list[Pair]:
             found += chat_pairs(page)
         else:
             for rule in _RULES:
-                # A placeholder answers nobody.
-                found += (pair for pair in rule(page) if not any(page.redacted(*span) for span in pair.spans))
+                pairs = rule(page)
+                if record.spans:
+                    # A placeholder answers nobody.
+                    pairs = (pair for pair in pairs if not any(page.redacted(*span) for span in pair.spans))
+                found += pairs
     by_question: dict[str, Pair] = {}
     ambiguous: set[str] = set()
     for pair in found:
@@ -54,7 +57,9 @@ def choose(record: Record, pairs: Sequence[Pair], per_passage: int, per_record: 
     by_section: dict[int, list[Pair]] = {}
     for pair in pairs:
         by_section.setdefault(pair.section, []).append(pair)
-    chosen = [pair for index in sorted(by_section) for pair in _turns(record, by_section[index])[:per_passage]]
+    chosen: list[Pair] = []
+    for of_one in by_section.values():
+        chosen += of_one if len(of_one) <= per_passage else _turns(record, of_one)[:per_passage]
     if len(chosen) > per_record:
         chosen = _turns(record, chosen)[:per_record]
     return sorted(chosen, key=lambda pair: (pair.start, pair.template, pair.ask.key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from corpusforge.generate.page import Page
@@ -27,27 +28,28 @@ def _pairs(page: Page, section: Section, block: Block) -> Iterator[Pair]:
     header = [plain(text[cell.start : cell.end]) for cell in block.rows[0]]
     title = page.subject(section)
     rows = [row for row in block.rows[1:] if len(row) == len(header)]
-    keys = [plain(text[row[0].start : row[0].end]) for row in rows]
     if not title or len(header) < 2 or len(rows) < 2:
         return
+    keys = [plain(text[row[0].start : row[0].end]) for row in rows]
     normal_keys = [normalised(key) for key in keys]
+    named = Counter(normal_keys)
     for column in range(1, len(header)):
         name = header[column]
         if not name or len(name) > 60 or normalised(name) in ("notes", "note", "") or header.count(name) > 1:
             continue
         values = [plain(text[row[column].start : row[column].end]) for row in rows]
+        slot, noun = f"column:{normalised(name)}", _noun(name)
         for index, (row, key, value) in enumerate(zip(rows, keys, values, strict=True)):
             cell = row[column]
-            if not key or len(key) > MAX_KEY or normal_keys.count(normal_keys[index]) > 1:
+            if not key or len(key) > MAX_KEY or named[normal_keys[index]] > 1:
                 continue
             if not normalised(value) or len(value) > MAX_CELL or page.redacted(row[0].start, cell.end):
                 continue
-            others = tuple(other for at, other in enumerate(values) if other and at != index)
-            question = ask(page, "cell", cell.start, title=title, column=_noun(name), key=key)
+            others = tuple([other for at, other in enumerate(values) if other and at != index])
+            question = ask(page, "cell", cell.start, title=title, column=noun, key=key)
             answer = " ".join(text[cell.start : cell.end].split())
             yield Pair(
-                "cell", "cell", question, answer, ((cell.start, cell.end),), section.index,
-                f"column:{normalised(name)}", others,
+                "cell", "cell", question, answer, ((cell.start, cell.end),), section.index, slot, others
             )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from operator import methodcaller
 
 _STOP = re.compile(r"[.!?][\"'”’)\]*]*(?=\s+[\"'“‘(\[*`]*[A-Z0-9])")
 _ABBREVIATION = re.compile(
@@ -17,6 +18,7 @@ _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*])")
 _CODE = re.compile(r"(`+)(.+?)\1")
 _QUOTE = re.compile(r"(?m)^[ \t]*>[ \t]?")
 _NOISE = re.compile(r"[^\w%$€£.]+|\.(?!\d)")
+_FIRST, _SECOND = methodcaller("group", 1), methodcaller("group", 2)
 SHORT = 300
 
 
@@ -37,10 +39,14 @@ def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def plain(text: str) -> str:
     """Text as it is read: links as their words, no emphasis or code marks, white space in single blanks."""
-    if "[" in text:
-        text = _LINK.sub(r"\1", text)
-    if "*" in text or "`" in text or "_" in text:
-        text = _CODE.sub(r"\2", _EMPHASIS.sub(r"\2", _STRONG.sub(r"\2", text)))
+    if "](" in text:
+        text = _LINK.sub(_FIRST, text)
+    if "**" in text or "__" in text:
+        text = _STRONG.sub(_SECOND, text)
+    if "*" in text or "_" in text:
+        text = _EMPHASIS.sub(_SECOND, text)
+    if "`" in text:
+        text = _CODE.sub(_SECOND, text)
     if ">" in text:
         text = _QUOTE.sub("", text)
     return " ".join(text.split())
