@@ -142,6 +142,9 @@ def length(view: RowView, limits: Limits) -> Iterator[Problem]:
     """Whether question and answer keep to the limits."""
     with_text = view.task in ("reading", "turns", "rewrite")
     most = limits.question_with_text if with_text else limits.question
+    if view.task == "reading" and view.row.meta.get("engine") != "extractive":
+        # Its question is the chunk with a few words around it, and the recipe says how long a chunk may be.
+        most = max(most, len(view.passage) + limits.question)
     if len(view.question) > most:
         yield Problem("too-long", len(view.question), most)
     elif len(view.answer) > limits.answer:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from corpusforge.generate.phrasings import resource
-from corpusforge.generate.verify.checks import Rules, problems
+from corpusforge.generate.verify.checks import UNCHECKED, Rules, problems
 from corpusforge.generate.verify.entailment import check_folder, entailment
 from corpusforge.generate.verify.form import Limits
 from corpusforge.generate.verify.nearest import decide_nearest, passages_table, read_nearest, true_elsewhere
@@ -116,7 +116,9 @@ def rules_of(settings: VerifySettings) -> Rules:
 
 
 def verdict(record: Record) -> Problem | None:
-    """What the model's own check makes of a row; only a plain yes keeps it. Rows that were not asked about pass."""
+    """What the model's own check makes of a row; only a plain yes keeps it. Rows of writers without a check pass."""
+    if record.meta.get(UNCHECKED):
+        return Problem(UNCHECKED, 0, 1)
     given = record.meta.get("verdict", "")
     if given in ("", "yes"):
         return None

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from corpusforge.generate.engines.door import GenerationRequest, GenerationResponse
 from corpusforge.generate.sentences import normalised
-from corpusforge.generate.verify.checks import problems
+from corpusforge.generate.verify.checks import LOOSEST, UNCHECKED, problems
 from corpusforge.generate.write.output import Field, Value, instructions, parse, schema
-from corpusforge.generate.write.prompt import REPAIR, Prompt
+from corpusforge.generate.write.prompt import DOCUMENT, REPAIR, Prompt
 from corpusforge.generate.write.settings import WriterSettings
 from corpusforge.record import Message, Record, stable_hash
 
@@ -125,7 +125,9 @@ class Scribe:
         lacking = [at for at, place in enumerate(places) if place.reason]
         if lacking and self.settings.repair and not response.error:
             again = self.prompts[REPAIR].render(
-                problems=_told(places), n=order.rows(len(lacking)), language=self.language or _ITS_LANGUAGE
+                problems=[self._shown(line) for line in _told(places)],
+                n=order.rows(len(lacking)),
+                language=self.language or _ITS_LANGUAGE,
             )
             prompt = f"{self._prompt(order, len(lacking))}\n\n{again}"
             response = await self._ask(order.task, order.template, prompt, self._schema(order, len(lacking)))
@@ -147,13 +149,13 @@ class Scribe:
             return
         found = parse(response.texts[0], order.fields, self.settings.engine.output)
         known = {_key(place.row) for place in places if place.row is not None}
-        rows = iter(_joined(found.rows, order.together))
+        rows = iter(_joined([self._meant(row) for row in found.rows], order.together))
         broken = found.broken
         for at in open_:
             values = next(rows, None)
             if values is None:
                 cut = response.finish == "length"
-                places[at].reason = "length" if cut else "unparsable" if broken or not found.whole else "too-few"
+                places[at].reason = "length" if cut else "unparsable" if broken > 0 or not found.whole else "too-few"
                 broken -= 1
                 continue
             row = order.make(values, at)
@@ -166,17 +168,22 @@ class Scribe:
             known.add(_key(row))
             if repaired:
                 row.meta["repaired"] = repaired
-            places[at] = _Place(row, fault(row))
+            places[at] = _Place(row, _fault(row))
         self.written.counts["surplus"] += sum(1 for _ in rows)
 
     async def _verdict(self, order: Order, place: _Place) -> str:
         """The model's own check of one row, in one token; "" where it is not asked."""
         row = place.row
-        if not self.settings.check or not order.check or row is None or place.reason:
+        if not self.settings.check or not order.check or row is None or row.meta.get(REJECTED):
+            return ""
+        # The recipe's `verify` may be less strict than the rules that asked for a repair.
+        if place.reason and any(problems(row, LOOSEST)):
+            row.meta[UNCHECKED] = True
             return ""
         json = self.settings.engine.output == "json"
         words = "true or false" if json else "yes or no"
-        ask = self.prompts[order.check].render(**order.told(row), format=f"Answer with one word: {words}.")
+        told = {name: self._shown(value) for name, value in order.told(row).items()}
+        ask = self.prompts[order.check].render(**told, format=f"Answer with one word: {words}.")
         # A JSON literal is one token for most models; the grammar ends it. Free text is cut behind the first token.
         sampling = self.settings.engine.sampling(temperature=0.0, max_tokens=8 if json else 1)
         request = self._request(order.task, f"{self.document}\n\n{ask}", {"type": "boolean"} if json else None)
@@ -190,8 +197,21 @@ class Scribe:
     def _prompt(self, order: Order, n: int) -> str:
         shape = instructions(order.fields, order.rows(n), self.settings.engine.output)
         language = self.language or _ITS_LANGUAGE
-        values = {**order.values, "n": order.rows(n), "format": shape, "language": language}
+        told = {name: self._shown(value) for name, value in order.values.items()}
+        values = {**told, "n": order.rows(n), "format": shape, "language": language}
         return f"{self.document}\n\n{self.prompts[order.template].render(**values)}"
+
+    def _shown(self, value: Any) -> Any:
+        """A value as prompts show it: as the document's own text is shown."""
+        guarded = self.prompts[DOCUMENT].guarded
+        if isinstance(value, list):
+            return [guarded(one) for one in value]
+        return guarded(value) if isinstance(value, str) else value
+
+    def _meant(self, row: Mapping[str, Value]) -> Mapping[str, Value]:
+        """A row of an answer in the document's own words, where the prompt had to show them otherwise."""
+        plain = self.prompts[DOCUMENT].unguarded
+        return {k: [plain(one) for one in v] if isinstance(v, list) else plain(v) for k, v in row.items()}
 
     def _schema(self, order: Order, n: int) -> dict[str, Any] | None:
         return schema(order.fields, order.rows(n)) if self.settings.engine.output == "json" else None
@@ -228,11 +248,17 @@ def _joined(rows: Sequence[Mapping[str, Value]], together: int) -> Iterator[Mapp
         yield joined
 
 
+def _own(row: Record) -> str:
+    """What tells a row from its neighbours: its question, or its answer where the question is in our words."""
+    first, second = ("answer", "question") if row.kind in ("reading", "rewrite") else ("question", "answer")
+    return str(row.meta.get(first) or row.meta.get(second) or row.text)
+
+
 def _key(row: Record) -> str:
-    return normalised(str(row.meta.get("question") or row.meta.get("answer") or row.text))
+    return normalised(_own(row))
 
 
-def fault(row: Record) -> str:
+def _fault(row: Record) -> str:
     """Why a row does not pass what can be checked without a model; "" if it does."""
     return next((problem.reason for problem in problems(row)), "")
 
@@ -241,7 +267,7 @@ def _told(places: Sequence[_Place]) -> list[str]:
     """For the second attempt: what was wrong with each row, and which rows are there already."""
     lines: list[str] = []
     for place in places:
-        about = "" if place.row is None else str(place.row.meta.get("question") or place.row.meta.get("answer") or "")
+        about = "" if place.row is None else _own(place.row)
         about = f" “{about[:200]}”" if about else ""
         lines.append(f"Row{about}: {place.reason}." if place.reason else f"Row{about}: fine, do not repeat it.")
     told: list[str] = []

@@ -18,7 +18,8 @@ from corpusforge.generate.qa_pair import Ask, Pair
 from corpusforge.generate.questions import asked, repeats
 from corpusforge.generate.rows import make_row, row_id
 from corpusforge.generate.sentences import normalised
-from corpusforge.generate.write.asking import Order, Written, fault
+from corpusforge.generate.verify.checks import LOOSEST, UNCHECKED, problems
+from corpusforge.generate.write.asking import Order, Written
 from corpusforge.generate.write.chunk import Chunk
 from corpusforge.generate.write.output import Field, Value
 from corpusforge.generate.write.prompt import Prompt
@@ -156,7 +157,9 @@ def _pair(row: Record, settings: Any) -> Pair | str:
     meta = row.meta
     if row.kind != "qa" or not meta.get("answerable", True):
         return "not-selected"
-    if meta.get("verdict", "") not in ("", "yes") or fault(row):
+    # How strict a recipe is, its `verify` says of the item itself; here only what no recipe keeps is left out.
+    accepted = meta.get("verdict", "") in ("", "yes") and not meta.get(UNCHECKED)
+    if not accepted or any(problems(row, LOOSEST)):
         return "not-accepted"
     span = (meta["evidence"][0]["start"], meta["evidence"][0]["end"])
     ask = Ask("gold", row.id, (("question", meta["question"]),))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "document"
 REPAIR = "repair"
+_CLOSING = re.compile(r"</([A-Za-z][\w-]*)")
 _HEADER = re.compile(r"\A\{#-? version: (\d{1,4}) -?#\}")
 # What a template must say, and what it may say beside that. A prompt that does not pass on what it is given writes
 # rows that look right and are not what the recipe asked for.
@@ -59,6 +60,14 @@ class Prompt:
     def render(self, **values: Any) -> str:
         """The prompt with its placeholders filled; values are never read as templates."""
         return _compiled(self.text).render(**values).strip()
+
+    def guarded(self, value: str) -> str:
+        """A value that cannot close a tag of this template: one space is put into each such mark of its own."""
+        return re.sub(f"<(?={_ends(self.text)})", "< ", value)
+
+    def unguarded(self, value: str) -> str:
+        """What `guarded` was given, or a piece of it, as it stood before."""
+        return re.sub(f"< (?={_ends(self.text)})", "<", value)
 
 
 def file_of(name: str) -> Path:
@@ -121,6 +130,13 @@ def _environment() -> Any:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     return ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+@lru_cache(maxsize=64)
+def _ends(text: str) -> str:
+    """A pattern for what follows `<` in the closing tags of a template; for a template without any, of nothing."""
+    names = sorted(set(_CLOSING.findall(text)))
+    return rf"\s*/\s*(?i:{'|'.join(map(re.escape, names))})\b" if names else r"(?!)"
 
 
 @lru_cache(maxsize=64)

@@ -140,7 +140,8 @@ class Writer(Stage):
         settings = ctx.settings
         if not wanted(record, settings.kinds, settings.sources, ctx):
             return "not-selected"
-        if settings.languages and record.language and record.language not in settings.languages:
+        spoken = {record.language, record.language.partition("-")[0]}
+        if settings.languages and record.language and spoken.isdisjoint(settings.languages):
             return "other-language"
         return None
 
@@ -197,13 +198,16 @@ class Writer(Stage):
 
 
 def document_of(chunk: Chunk, prompt: Prompt, settings: WriterSettings) -> str:
-    """The beginning of every prompt about a chunk: source, title, headings, the text itself, and the house's tone."""
+    """The beginning of every prompt about a chunk: source, title, headings, the text itself, and the house's tone.
+
+    What is the record's own stays between the template's tags, whatever tags it holds.
+    """
     record = chunk.record
     return prompt.render(
         source=settings.product or record.source,
-        title=record.title,
-        section=chunk.section,
-        text=chunk.text,
+        title=prompt.guarded(record.title),
+        section=prompt.guarded(chunk.section),
+        text=prompt.guarded(chunk.text),
         tone=settings.tone.strip(),
     )
 
