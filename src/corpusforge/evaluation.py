@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpusforge import console
-from corpusforge.errors import GateFailed, Problems, UsageError
+from corpusforge.errors import GateFailed, Problems, StepFailed, UsageError
 
 if TYPE_CHECKING:
     from corpusforge.evaluate.answering import Asked, Sitting
@@ -23,6 +23,8 @@ SHEET = "calibration.csv"
 TELL_EVERY = 30.0
 # Tokens of a context that a window of text leaves free: the one that is generated, and those a tokenizer adds.
 SPARE = 16
+# Seconds beyond `linger` that a local server may take to end before the next one is started.
+ENDING = 60.0
 
 
 def evaluate(
@@ -40,12 +42,14 @@ def evaluate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Evaluate one model, or two against each other. Raises GateFailed, after all is written, where people and judge
-    disagree."""
+    """Evaluate one model, or two against each other, one after the other: two local ones need not fit on one GPU.
+
+    Raises, after all is written, GateFailed where people and judge do not agree enough or too few labels tell, and
+    StepFailed where likelihoods were asked for and not given.
+    """
     from corpusforge.commands import find_build
-    from corpusforge.evaluate.answering import read_benchmark, sit
+    from corpusforge.evaluate.answering import read_benchmark
     from corpusforge.evaluate.calibrate import read_sheet
-    from corpusforge.evaluate.likelihoods import score_tasks
     from corpusforge.evaluate.telling import markdown, remarks, tables
     from corpusforge.shards import write_bytes, write_json
 
@@ -57,16 +61,22 @@ def evaluate(
     told = {"A": read_model(model, "--model")}
     if against is not None:
         told["B"] = read_model(against, "--against")
+        if _same(told["A"], told["B"]):
+            hint = "Name another model, or give each a revision of its own."
+            raise UsageError("--model and --against are the same model.", where=model, hint=hint)
     judging = None if judge is None else read_model(judge, "--judge")
+    sittings: dict[str, Sitting] = {}
+    lost: dict[str, StepFailed] = {}
+    order = [*told.values(), *([] if judging is None else [judging])]
+    for done, (key, settings) in enumerate(told.items(), start=1):
+        sittings[key], error = _sat(asked, settings, folder, f"model {key}", rotations, likelihoods, quiet)
+        if error is not None:
+            lost[key] = error
+        _let_go(settings, order[done:])
     with ExitStack() as stack:
-        asks = {key: _opened(stack, settings, folder, f"model {key}", quiet) for key, settings in told.items()}
         ask_judge = None if judging is None else _opened(stack, judging, folder, "the judge", quiet)
-        sittings = {key: sit(asked, ask, rotations) for key, ask in asks.items()}
-        for key, sitting in sittings.items() if likelihoods else ():
-            score = _scoring(stack, told[key], folder, f"model {key}", quiet)
-            sitting.answers |= score_tasks(asked, score, max(64, told[key].context_tokens - SPARE))
         verdicts = _Verdicts(asked, sittings, ask_judge, sheet)
-    report = _report(folder, seal, told, judging, asked, sittings, verdicts, limit, rotations)
+    report = _report(folder, seal, told, judging, asked, sittings, verdicts, limit, rotations, lost)
     place = out or folder.parent / "evaluations" / f"{folder.name}-{_slug(told)}"
     write_json(place / "report.json", report)
     write_bytes(place / "report.md", markdown(report).encode())
@@ -82,9 +92,50 @@ def evaluate(
         for line in remarks(report):
             console.data(line)
         console.data(f"report: {place / 'report.md'}")
-    if verdicts.agreement is not None and verdicts.agreement.state == "failed":
-        what = f"the judge agrees with people too little (kappa {verdicts.agreement.kappa.value:.2f})."
-        raise GateFailed(what, where=str(labels), hint="Do not use its grades; take another model.")
+    for error in lost.values():
+        raise error
+    if verdicts.agreement is not None and verdicts.agreement.state != "passed":
+        raise _not_passed(verdicts.agreement, str(labels))
+
+
+def _not_passed(found: Agreement, labels: str) -> GateFailed:
+    from corpusforge.evaluate.calibrate import MIN_LABELS
+
+    if found.labels < MIN_LABELS:
+        what = f"{found.labels} labels are too few to hold the judge against people: not passed."
+        return GateFailed(what, where=labels, hint=f"Label {MIN_LABELS} rows of the sheet or more.")
+    what = f"the judge agrees with people too little (kappa {found.kappa.value:.2f})."
+    return GateFailed(what, where=labels, hint="Do not use its grades; take another model.")
+
+
+def _sat(
+    asked: Sequence[Asked], settings: Any, folder: Path, who: str, rotations: bool, likelihoods: bool, quiet: bool
+) -> tuple[Sitting, StepFailed | None]:
+    """One model's answers, and why its likelihoods are missing; its engine is closed when this returns."""
+    from corpusforge.evaluate.answering import sit
+    from corpusforge.evaluate.likelihoods import score_tasks
+
+    with ExitStack() as stack:
+        sitting = sit(asked, _opened(stack, settings, folder, who, quiet), rotations)
+    if not likelihoods:
+        return sitting, None
+    try:
+        with ExitStack() as stack:
+            score = _scoring(stack, settings, folder, who, quiet)
+            scored = score_tasks(asked, score, max(64, settings.context_tokens - SPARE))
+    except StepFailed as error:
+        return sitting, error
+    sitting.answers |= scored
+    return sitting, None
+
+
+def _let_go(settings: Any, later: Sequence[Any]) -> None:
+    """End the server of a local model before that of another is started: one GPU seldom holds both."""
+    following = next((one for one in later if one.kind == "vllm"), None)
+    if settings.kind == "vllm" and following is not None and not _same(following, settings):
+        from corpusforge.generate.engines.local_server import let_go_of_all
+
+        let_go_of_all(settings.linger + ENDING)
 
 
 def read_model(text: str, option: str) -> Any:
@@ -170,7 +221,10 @@ def _answering(
     from corpusforge.work import RESPONSES
 
     ctx = StageContext(settings=None, seed=0, sources={}, responses=folder.parent / RESPONSES)
-    session = stack.enter_context(opened(settings, ctx, make))
+    # What stands behind a name changes; only a revision says that it did not. Without one, an address tells at least
+    # two servers apart, whose answers would have the same keys.
+    keyed = settings.model_copy(update={"revision": f"at {place}"}) if (place := _address(settings)) else settings
+    session = stack.enter_context(opened(keyed, ctx, make))
 
     async def one(asked: tuple[str, str, Any]) -> GenerationResponse:
         task, prompt, sampling = asked
@@ -244,6 +298,7 @@ def _report(
     verdicts: _Verdicts,
     limit: int | None,
     rotations: bool,
+    lost: Mapping[str, StepFailed],
 ) -> dict[str, Any]:
     import orjson
 
@@ -257,7 +312,7 @@ def _report(
     judge = None
     if judging is not None:
         grader = _identity(judging)
-        same = [key for key, identity in identities.items() if identity == grader]
+        same = [key for key, settings in models.items() if _same(settings, judging)]
         judge = judge_report(grader, dict(sorted(verdicts.troubles.items())), verdicts.agreement, same)
     return {
         "format": 1,
@@ -272,18 +327,32 @@ def _report(
         "tasks": task_reports(asked, sittings, baselines),
         "pairs": verdicts.pairs,
         "own_questions": own_questions(asked, identities),
-        "not_run": not_run(asked, sittings),
+        "not_run": not_run(asked, sittings, {key: error.problem.what for key, error in lost.items()}),
     }
 
 
 def _identity(settings: Any) -> dict[str, Any]:
-    """What decides the answers, without addresses and keys; a folder goes by its content, and its name is told."""
+    """What decides the answers, without keys; a folder goes by its content, and its name is told. An address is told
+    only of an endpoint without a revision, as nothing else says which model answered."""
     from corpusforge.generate.engines.weights import named
 
     model, revision = named(settings)
     options = settings.deciding_options()
     told = {"engine": settings.kind, "model": model, "revision": revision, "options": options}
-    return {"name": Path(settings.model).name if settings.is_folder else model, **told}
+    name = Path(settings.model).name if settings.is_folder else model
+    return {"name": name, **told, "address": _address(settings)}
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Whether two models would give the same answers, whatever their folders are called."""
+    return {**_identity(one), "name": ""} == {**_identity(two), "name": ""}
+
+
+def _address(settings: Any) -> str:
+    """Where an endpoint without a revision lies, without scheme; empty for every other engine."""
+    if settings.kind != "endpoint" or settings.revision:
+        return ""
+    return str(settings.address).partition("://")[2].rstrip("/")
 
 
 def _answers(sitting: Sitting) -> bytes:

@@ -6,6 +6,8 @@ import csv
 import json
 import math
 import random
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from corpusforge.evaluate.intervals import bootstrap
 from corpusforge.evaluate.likelihoods import figures, score_tasks, windows
 from corpusforge.evaluate.write import write_eval
 from corpusforge.evaluation import read_model
+from corpusforge.generate.engines import local_server
 from corpusforge.manifest import FORMAT, write_manifest
 
 from .benchmark_records import ROLES, Truth, make_records, shards
@@ -177,7 +180,8 @@ def test_two_models_and_a_judge_end_to_end(build: Path, server: ChatServer, tmp_
     assert {path.name for path in place.iterdir()} == {
         "report.json", "report.md", "answers-a.jsonl", "answers-b.jsonl", "calibration.csv",
     }  # fmt: skip
-    assert "http" not in (place / "report.json").read_text(), "where a model lies is nobody's business"
+    told = {key: (one["name"], one["revision"]) for key, one in report["models"].items()}
+    assert told == {"A": ("tuned", ""), "B": ("base", "")}
     text = (place / "report.md").read_text()
     assert "not calibrated" in text
     assert "demo_mcq_cloze was not run" in text
@@ -207,9 +211,72 @@ def test_likelihoods_are_scored_where_a_server_gives_them(build: Path, server: C
     assert len(server.asked) == asked, "likelihoods are paid for once, too"
 
 
-def test_a_server_without_likelihoods_ends_the_command(build: Path, truth: Truth):
+def test_a_server_without_likelihoods_ends_the_command_after_its_report(build: Path, truth: Truth, tmp_path: Path):
+    """The answers were paid for: what could be asked is told, and what could not is named."""
+    out = tmp_path / "out"
     with ChatServer({"tuned": Knowing(truth.answers).said}) as plain, pytest.raises(StepFailed, match="unsupported"):
-        evaluate(str(build), "--model", plain.model("tuned"), "--task", "cloze", "--likelihoods", "--quiet")
+        evaluate(str(build), "--model", plain.model("tuned"), "--likelihoods", "--quiet", "--out", str(out))
+    report = json.loads((out / "report.json").read_text())
+    assert "demo_mcq_letter" in {task["task"] for task in report["tasks"]}
+    assert {one["task"] for one in report["not_run"]} == {"demo_mcq_cloze", "demo_text_domain", "demo_text_public"}
+    assert all("of model A" in one["why"] and "unsupported" in one["why"] for one in report["not_run"])
+    assert "demo_mcq_cloze was not run: it needs likelihoods" in (out / "report.md").read_text()
+
+
+def test_a_model_is_never_compared_with_itself(build: Path, truth: Truth, tmp_path: Path):
+    """Two servers that call their models alike had one cache, and the tuned model was no better than its base."""
+    more = ["--task", "letter", "--quiet", "--json"]
+    with ChatServer({"m": Knowing(truth.answers).said}) as tuned, ChatServer({"m": lambda prompt: "X"}) as base:
+        one, two = tuned.model("m"), base.model("m")
+        report = json.loads(evaluate(str(build), "--model", one, "--against", two, *more).stdout)
+        models = report["tasks"][0]["models"]
+        assert [models[key]["metrics"]["acc"]["value"] for key in "AB"] == [1.0, 0.0]
+        places = [report["models"][key]["address"] for key in "AB"]
+        assert all(place in said for place, said in zip(places, (one, two), strict=True))
+        assert "Model A has no revision" in Path(report["report"]).read_text()
+        for again in (one, f"{one},timeout=9", one.replace("/v1", "/v1/")):
+            with pytest.raises(UsageError, match="are the same model"):
+                evaluate(str(build), "--model", one, "--against", again, *more)
+        with pytest.raises(UsageError, match="are the same model"):
+            evaluate(str(build), "--model", f"{one},revision=r1", "--against", f"{two},revision=r1", *more)
+        told = json.loads(
+            evaluate(str(build), "--model", f"{one},revision=r1", "--against", f"{one},revision=r2", *more).stdout
+        )
+    assert [told["models"][key]["revision"] for key in "AB"] == ["r1", "r2"]
+    assert "127.0.0.1" not in json.dumps(told["models"]), "beside a revision, where a model lies is nobody's business"
+
+
+def test_two_local_models_are_never_served_at_once(build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """One GPU holds one of them: the second server would die while it starts."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    fake = Path(__file__).parents[1] / "generate" / "fake_vllm.py"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} {fake} "$@"\n')
+    python.chmod(0o755)
+    words = []
+    for name in ("one", "two", "three"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.json").write_text('{"model_type": "llama"}')
+        (folder / "model.safetensors").write_text(name)
+        words.append(f"kind=vllm,model={folder},python={python},linger=0.2,start_timeout=60")
+    alive: list[int] = []
+    started = local_server.LocalServer._spawn
+
+    def spawn(server: local_server.LocalServer) -> None:
+        alive.append(sum(path.name == "server.json" for path in (tmp_path / "tmp").rglob("*")))
+        started(server)
+
+    monkeypatch.setattr(local_server.LocalServer, "_spawn", spawn)
+    try:
+        both = [str(build), "--model", words[0], "--against", words[1], "--judge", words[2]]
+        evaluate(*both, "--task", "demo_qa_open", "--limit", "4", "--quiet")
+    finally:
+        local_server.let_go_of_all(30.0)
+    assert alive == [0, 0, 0]
 
 
 @given(st.text(max_size=300), st.integers(16, 80))
@@ -262,6 +329,14 @@ def test_a_judge_that_people_disagree_with_ends_the_command_with_1(build: Path, 
     with pytest.raises(GateFailed, match="agrees with people too little"):
         evaluate(*words, "--judge", server.model("flat"), "--out", str(out))
     assert json.loads((out / "report.json").read_text())["judge"]["calibration"]["state"] == "failed"
+    few = tmp_path / "few.csv"
+    few.write_text("".join(filled.read_text().splitlines(keepends=True)[:1]))
+    with few.open("a", newline="") as file:
+        csv.DictWriter(file, rows[0].keys()).writerows(rows[:40])
+    words[-1] = str(few)
+    with pytest.raises(GateFailed, match="40 labels are too few"):
+        evaluate(*words, "--judge", server.model("judge"), "--out", str(out))
+    assert json.loads((out / "report.json").read_text())["judge"]["calibration"]["state"] == "too few labels"
     with pytest.raises(UsageError, match="--labels"):
         evaluate(*words)
 

@@ -18,7 +18,10 @@ OPTIONS = ["a router", "the modem", "A 5 GHz band", "nothing"]
         ("The answer is D", 3), ("The correct option is **B**.", 1), ("\n\nA\nbecause it routes", 0), ("A. A router", 0),
         ("A router", 0), ("A router does it", None), ("A, because of B", None), ("E", None), ("", None), ("I think B", None),
         ("B or C", None), ("BC", None), ("B. a router", None), ("the modem", 1), ("None", None),
-        ("The modem, I think", None), ("Nothing.", 3),
+        ("The modem, I think", None), ("Nothing.", 3), ("**Answer:** B", 1), ("**Answer: B**", 1), ("**Answer**: C.", 2),
+        ("Option B is correct.", 1), ("**Option B** is the right option.", 1), ("B is correct", 1),
+        ("<think>A or B?\nA, no.</think>\n\nB", 1), ("<think>A or", None), ("Option B is correct or C.", None),
+        ("Option B is not correct.", None), ("B <think>no</think>", None),
     ],
 )  # fmt: skip
 def test_a_letter_is_read_only_where_the_reply_names_one_option(said: str, picked: int | None):
@@ -38,6 +41,19 @@ def test_trap_a_a_grade_follows_its_option_through_a_shuffle(order: list[int], p
     shuffled = [OPTIONS[place] for place in order]
     said = grading.read_letter(grading.LETTERS[picked], shuffled)
     assert grading.grades(row)[said or ""] == {2: 1.0, 0: 0.5, 1: 0.0, 3: 0.0}[order[picked]]
+
+
+def test_an_option_that_says_another_is_correct_is_not_guessed_at():
+    said = "A is correct."
+    assert grading.read_letter(said, ["both are", "A is correct", "none"]) is None
+    assert grading.read_letter(said, ["A is correct", "both are", "none"]) == "A is correct"
+
+
+def test_what_a_model_thinks_aloud_is_no_answer():
+    """As the writers read it; else a model that reasons gets nothing for what it knows."""
+    assert grading.read_label("<think>card or age?</think>\nAge limit", ["card", "Age limit"]) == "Age limit"
+    assert grading.cut("<think>\nQuestion: which?\n</think>\n\nParis.\nQuestion: next?", ["\nQuestion:"]) == "Paris."
+    assert grading.open_answer({"answers": ["Paris"]}, ["<think>Rome? No.</think> Paris."])["exact"] == 1.0
 
 
 def test_labels_are_read_up_to_case_and_punctuation():

@@ -155,7 +155,7 @@ def test_the_sheet_goes_to_people_and_back(tmp_path: Path):
     found = agreement(*read_sheet(path), Scripted(fair_judge))
     assert (found.state, found.kappa.value, found.labels) == ("passed", 1.0, 90)
     told = found.to_json()
-    assert told["confusion"]["partly"] == {"correct": 0, "partly": 30, "wrong": 0}
+    assert told["confusion"]["partly"] == {"correct": 0, "partly": 30, "wrong": 0, "none": 0}
     assert told["errors"] == {"correct": 0.0, "partly": 0.0, "wrong": 0.0}
 
 
@@ -230,4 +230,14 @@ def test_kappa_of_a_known_table():
 def test_labels_that_the_judge_gives_no_verdict_on_are_told():
     labelled = [Labelled(one, one["answers"][0], "correct") for one in ROWS]
     found = agreement(labelled, 0, Scripted(lambda _: "no idea"))
-    assert (found.labels, found.unjudged, found.state) == (0, 90, "too few labels")
+    assert (found.labels, found.unjudged, found.state) == (90, 90, "failed")
+    assert found.to_json()["errors"]["correct"] == 1.0
+
+
+def test_a_judge_that_is_silent_on_most_labels_does_not_pass():
+    """It agreed with people wherever it spoke: kappa was 1.0 from a third of the labels."""
+    labelled = [Labelled(one, "red", ("correct", "wrong")[n % 2]) for n, one in enumerate([*ROWS, *ROWS[:60]])]
+    said = (f"So.\n{one.human}" if n < 50 else "hm, cannot say" for n, one in enumerate(labelled))
+    found = agreement(labelled, 0, Scripted(lambda _: next(said)))
+    assert (found.state, found.labels, found.unjudged) == ("failed", 150, 100)
+    assert found.kappa.value < 0.4

@@ -23,6 +23,8 @@ COLUMNS = ("key", "human", "question", "reference", "source", "answer")
 SHEET = 150
 KAPPA_GATE = 0.6
 MIN_LABELS = 50
+# What a judge says that gives no verdict: people never say it, so that it always disagrees.
+NONE = "none"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
@@ -37,7 +39,8 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How the judge agrees with people. `confusion[human][judge]` counts; `unjudged` are labels without a verdict."""
+    """How the judge agrees with people. `confusion[human][judge]` counts; `unjudged` labels have no verdict:
+    `none`, which agrees with nobody."""
 
     kappa: Interval
     labels: int
@@ -125,13 +128,13 @@ _HINT = "Fill the column `human` of the sheet that corpusforge wrote, and leave 
 
 
 def agreement(labelled: Sequence[Labelled], rejected: int, ask: Ask) -> Agreement:
-    """Ask the judge about every labelled row, and compare."""
+    """Ask the judge about every labelled row, and compare; a reply without a verdict disagrees."""
     verdicts = judge_answers([one.row for one in labelled], [one.answer for one in labelled], ask)
-    pairs = [(one.human, told.verdict) for one, told in zip(labelled, verdicts, strict=True) if told.verdict]
-    confusion = {human: dict.fromkeys(VERDICTS, 0) for human in VERDICTS}
+    pairs = [(one.human, told.verdict or NONE) for one, told in zip(labelled, verdicts, strict=True)]
+    confusion = {human: dict.fromkeys((*VERDICTS, NONE), 0) for human in VERDICTS}
     for human, verdict in pairs:
         confusion[human][verdict] += 1
-    return Agreement(_kappa_interval(pairs), len(pairs), confusion, len(labelled) - len(pairs), rejected)
+    return Agreement(_kappa_interval(pairs), len(pairs), confusion, sum(said == NONE for _, said in pairs), rejected)
 
 
 def kappa(pairs: Sequence[tuple[str, str]]) -> float:

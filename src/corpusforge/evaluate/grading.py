@@ -20,8 +20,10 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _PUNCTUATION = re.compile("[" + re.escape(string.punctuation) + "]")
 _MARKS = " \t*_`\"'()[]."
 _LETTER = re.compile(
-    r"(?:the )?(?:(?:right|correct) )?(?:answer|option)?(?: is)?[\s:*_(\[]*([A-P])(?:[\s*_)\].:,].*)?", re.I
+    r"[*_]*(?:the )?(?:(?:right|correct) )?(?:answer|option)?(?: is)?[\s:*_(\[]*([A-P])(?:[\s*_)\].:,].*)?", re.I
 )
+_SAID_RIGHT = re.compile(r"is (?:the )?(?:right|correct)(?: (?:answer|option|choice|one))?", re.I)
+_THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _VERDICT = re.compile(r"(?:verdict:)?[\s*_]*([a-z]+)[\s*_.]*", re.I)
 
 
@@ -45,16 +47,24 @@ def grades(row: Mapping[str, Any]) -> dict[str, float]:
     return {choice: kinds.get(index, FAR) for index, choice in enumerate(row["choices"])}
 
 
+def spoken(reply: str) -> str:
+    """A reply without what the model thinks aloud ahead of it."""
+    return _THOUGHT.sub("", reply, count=1)
+
+
 def cut(reply: str, stops: Sequence[str]) -> str:
     """A reply up to the first of `stops` after its beginning. Chat models open with blank lines: sent as stops to a
     server, they would end such a reply before its first word."""
-    text = reply.strip()
+    text = spoken(reply).strip()
     ends = [place for stop in stops if (place := text.find(stop)) > 0]
     return text[: min(ends)].strip() if ends else text
 
 
 def read_letter(reply: str, options: Sequence[str]) -> str | None:
-    """The option that a reply's first line names by letter, by letter and text, or by text, if any."""
+    """The option that a reply's first line names by letter, by letter and text, or by text, if any.
+
+    "Option B is correct." names one, unless those words are another option's own text.
+    """
     line = _first_line(reply)
     if (found := _LETTER.fullmatch(line)) is not None:
         place = LETTERS.index(found[1].upper())
@@ -62,6 +72,8 @@ def read_letter(reply: str, options: Sequence[str]) -> str | None:
         # "A router does" begins with a letter too: what follows one must be the option's own text.
         if place < len(options) and (not rest or plain(rest) == plain(options[place])):
             return options[place]
+        if place < len(options) and _SAID_RIGHT.fullmatch(rest):
+            return options[place] if read_label(line, options) in (None, options[place]) else None
     return read_label(line, options)
 
 
@@ -130,7 +142,7 @@ def reference_of(row: Mapping[str, Any]) -> str:
 
 
 def _first_line(reply: str) -> str:
-    return next((line.strip() for line in reply.splitlines() if line.strip()), "")
+    return next((line.strip() for line in spoken(reply).splitlines() if line.strip()), "")
 
 
 def letter(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
@@ -154,7 +166,7 @@ def label(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict
 
 def open_answer(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """lm-evaluation-harness, open answers: exact match and F1 of words, both after `plain`."""
-    return open_scores(results[0], doc)
+    return open_scores(spoken(results[0]), doc)
 
 
 def domain_texts(dataset: Any) -> Any:

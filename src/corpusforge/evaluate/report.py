@@ -39,9 +39,11 @@ def task_reports(
     return [_task(task, sittings, baselines.get(task.name, {})) for task in tasks if _was_run(task, sittings)]
 
 
-def not_run(tasks: Sequence[Asked], sittings: Mapping[str, Sitting]) -> list[dict[str, str]]:
-    """The tasks that were not asked, and why."""
-    return [{"task": task.name, "why": WHY_NOT} for task in tasks if not _was_run(task, sittings)]
+def not_run(tasks: Sequence[Asked], sittings: Mapping[str, Sitting], lost: Mapping[str, str]) -> list[dict[str, str]]:
+    """The tasks that were not asked, and why; `lost` says of a model why its likelihoods were not given."""
+    failed = "; ".join(f"of model {key} {what.rstrip('.')}" for key, what in lost.items())
+    why = f"needs likelihoods, which were not given: {failed}" if lost else WHY_NOT
+    return [{"task": task.name, "why": why} for task in tasks if not _was_run(task, sittings)]
 
 
 def _was_run(task: Asked, sittings: Mapping[str, Sitting]) -> bool:

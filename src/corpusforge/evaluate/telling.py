@@ -77,6 +77,10 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
             if told["troubles"]:
                 kinds = ", ".join(f"{n} {kind}" for kind, n in told["troubles"].items())
                 said.append(f"{task['task']}: of {name}'s {task['items']} answers {kinds}; {_counts(task['kind'])}.")
+    for name, one in (*report["models"].items(), *((("judge", report["judge"]["model"]),) if report["judge"] else ())):
+        if one["address"]:
+            who = "The judge" if name == "judge" else f"Model {name}"
+            said.append(f"{who} has no revision: one trained anew at the same address gets its earlier answers.")
     for name, n in report["own_questions"].items():
         said.append(f"{n} of the questions were written by model {name} itself, which favours it.")
     if report["limit"] is not None:
@@ -128,6 +132,8 @@ def _calibration(told: Mapping[str, Any]) -> str:
     text = f"The judge against {told['labels']} human labels: kappa {kappa}, wanted {told['gate']}: {told['state']}."
     errors = [f"{share:.0%} of those they call {label}" for label, share in told["errors"].items() if share is not None]
     text += f" It says something else of {', '.join(errors)}."
+    if told["unjudged"]:
+        text += f" {told['unjudged']} labels got no verdict, which counts as disagreement."
     if told["rejected"]:
         text += f" {told['rejected']} rows of the sheet were rejected: their texts were changed."
     return text
@@ -149,7 +155,8 @@ def _number(value: float | None) -> str | None:
 
 
 def _model(told: Mapping[str, Any]) -> str:
-    return f"{told['name']} ({told['engine']}{', ' + told['revision'] if told['revision'] else ''})"
+    which = told["revision"] or told["address"]
+    return f"{told['name']} ({told['engine']}{', ' + which if which else ''})"
 
 
 def _counts(kind: str) -> str:
