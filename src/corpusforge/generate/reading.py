@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from corpusforge.generate.page import Page
 from corpusforge.generate.phrasings import resource, templates
-from corpusforge.generate.reading_tasks import MAKERS, Task
+from corpusforge.generate.reading_tasks import MAKERS, ReadingPage, Task
 from corpusforge.generate.reading_terms import decide_terms, read_terms, terms_table
 from corpusforge.generate.rows import context, evidence, make_row, row_id, wanted
 from corpusforge.record import Dropped, Kind, Record, stable_hash
@@ -93,7 +92,7 @@ def rows_of(record: Record, ctx: StageContext, terms: frozenset[str]) -> list[Re
 
 def _choose(record: Record, ctx: StageContext, terms: frozenset[str]) -> list[tuple[str, Task]]:
     """The record's tasks with their ids: kinds of task take turns, so that no kind crowds out the others."""
-    page = Page(record)
+    page = ReadingPage(record)
     turns: list[tuple[int, str, str, Task]] = []
     for name in ctx.settings.tasks:
         made: dict[str, Task] = {}

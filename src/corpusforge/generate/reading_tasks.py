@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from itertools import pairwise
 
 from corpusforge.generate.headings import is_question
 from corpusforge.generate.page import Page, generic, link_list, marked_up, stands_alone, wordy
@@ -36,13 +37,45 @@ class Task:
     spans: tuple[tuple[int, int], ...]
 
 
-Maker = Callable[[Page, frozenset[str]], Iterator[Task]]
+@dataclass(frozen=True)
+class ReadingPage(Page):
+    """A page with what several kinds of task read of it, found once."""
+
+    @cached_property
+    def prose(self) -> list[Block]:
+        """The blocks that are text to read."""
+        return _prose(self)
+
+    @cached_property
+    def paragraphs(self) -> list[list[tuple[int, int]]]:
+        """The sentences of each paragraph, [start, end) each."""
+        blocks = (block for section in self.sections for block in section.blocks if block.kind == "paragraph")
+        return [list(sentences(self.text, block.start, block.end)) for block in blocks]
+
+    @cached_property
+    def pairs(self) -> list[tuple[tuple[int, int], tuple[int, int], str]]:
+        """Neighbouring sentences of which the second opens with a connective."""
+        return list(_pairs(self))
+
+    @cached_property
+    def worded(self) -> list[tuple[int, int, list[str]]]:
+        """Sentences that can be read alone and hold nothing redacted, with their words."""
+        if not self.title or is_question(self.title):
+            return []
+        return [
+            (start, end, _WORD.findall(self.text, start, end))
+            for start, end in _sentences(self)
+            if not self.redacted(start, end)
+        ]
 
 
-def title_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+Maker = Callable[[ReadingPage, frozenset[str]], Iterator[Task]]
+
+
+def title_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """Text to title, and title to the text's first paragraphs."""
     title = page.title
-    blocks = _prose(page)
+    blocks = page.prose
     if len(title) < 4 or generic(title) or not blocks:
         return
     context = _context(page, blocks)
@@ -56,9 +89,9 @@ def title_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
         yield Task("from-title", {"title": title}, page.text[start[0] : start[1]], (start,))
 
 
-def summary_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+def summary_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """The first paragraph stands for the text that follows it, both ways; or a paragraph that says TL;DR."""
-    blocks = _prose(page)
+    blocks = page.prose
     if len(blocks) < 4:
         return
     first, rest = blocks[0], blocks[1:]
@@ -83,10 +116,10 @@ def _speaks_of(summary: str, text: str) -> bool:
     return len(words) >= 4 and 2 * len(words & told) >= len(words)
 
 
-def connective_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+def connective_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """Which of three connectives of different relations the text has between two sentences."""
     relations = sorted(set(_connectives().values()))
-    for before, after, connective in _pairs(page):
+    for before, after, connective in page.pairs:
         relation = _connectives()[connective.lower()]
         seed = f"{page.record.id}:{after[0]}"
         others = sorted((r for r in relations if r != relation), key=lambda r: stable_hash(seed, r))[:2]
@@ -98,17 +131,17 @@ def connective_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
         yield Task("connective", slots, connective, ((after[0], after[0] + len(connective)),))
 
 
-def continue_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+def continue_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """A sentence to be continued with a given connective."""
-    for before, after, connective in _pairs(page):
+    for before, after, connective in page.pairs:
         first = unwrapped(page.text[before[0] : before[1]])
         slots = {"text": first, "connective": connective}
         yield Task("continue", slots, unwrapped(page.text[after[0] : after[1]]), (after,))
 
 
-def complete_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+def complete_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """The text cut before a paragraph, which is the answer."""
-    blocks = _prose(page)
+    blocks = page.prose
     cuts = [
         at
         for at in range(1, len(blocks))
@@ -126,24 +159,26 @@ def complete_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
         yield Task("complete", {"text": context}, unwrapped(page.text[cut.start : cut.end]), ((cut.start, cut.end),))
 
 
-def cloze_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+def cloze_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """A sentence with one of the corpus's terms left out; the term stands nowhere else in the sentence."""
-    for start, end in _sentences(page):
+    title = page.title.lower()
+    for start, end, words in page.worded:
         text = page.text[start:end]
-        found = [match for match in _WORD.finditer(text) if match[0].lower() in terms]
-        lower = text.lower()
-        once = [match for match in found if lower.count(match[0].lower()) == 1]
-        if not once or not page.title or is_question(page.title) or page.redacted(start, end):
+        found = [word for word in words if word.lower() in terms]
+        lower = text.lower() if found else ""
+        once = [word for word in found if lower.count(word.lower()) == 1]
+        if not once:
             continue
-        match = once[pick(len(once), page.record.id, "cloze", str(start))]
-        if match[0].lower() in page.title.lower():
+        word = once[pick(len(once), page.record.id, "cloze", str(start))]
+        if word.lower() in title:
             continue
-        gapped = unwrapped(text[: match.start()] + GAP + text[match.end() :])
-        where = (start + match.start(), start + match.end())
-        yield Task("cloze", {"text": gapped, "title": page.title}, match[0], (where,))
+        at = text.index(word)
+        gapped = unwrapped(text[:at] + GAP + text[at + len(word) :])
+        where = (start + at, start + at + len(word))
+        yield Task("cloze", {"text": gapped, "title": page.title}, word, (where,))
 
 
-def order_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+def order_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """A procedure's steps in mixed order; the answer is the steps in the text's order."""
     for section in page.sections:
         for at, block in enumerate(section.blocks):
@@ -164,13 +199,13 @@ def order_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
             yield Task("order-steps", slots, answer, spans)
 
 
-def word_tasks(page: Page, terms: frozenset[str]) -> Iterator[Task]:
+def word_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """Three terms of a sentence, from which the sentence is to be written."""
-    for start, end in _sentences(page):
-        text = page.text[start:end]
-        words = list(dict.fromkeys(match[0] for match in _WORD.finditer(text) if match[0].lower() in terms))
-        if len(words) < 3 or not page.title or is_question(page.title) or page.redacted(start, end):
+    for start, end, found in page.worded:
+        words = list(dict.fromkeys([word for word in found if word.lower() in terms]))
+        if len(words) < 3:
             continue
+        text = page.text[start:end]
         chosen = sorted(words, key=lambda word: stable_hash(page.record.id, "word", str(start), word))[:3]
         slots = {"words": ", ".join(sorted(chosen)), "title": page.title}
         yield Task("word-to-text", slots, unwrapped(text), ((start, end),))
@@ -207,18 +242,14 @@ def _opening() -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(map(re.escape, words))})(?=,\s|\s(?!first\b|far\b|as\b|when\b|if\b|to\b))", re.I)
 
 
-def _pairs(page: Page) -> Iterator[tuple[tuple[int, int], tuple[int, int], str]]:
+def _pairs(page: ReadingPage) -> Iterator[tuple[tuple[int, int], tuple[int, int], str]]:
     """Neighbouring sentences of a paragraph, the second opening with a connective, as it is written there."""
-    for section in page.sections:
-        for block in section.blocks:
-            if block.kind != "paragraph":
-                continue
-            before: tuple[int, int] | None = None
-            for start, end in sentences(page.text, block.start, block.end):
-                match = _opening().match(page.text, start, end)
-                if before and match and match[0][0].isupper() and _whole(page, before) and _whole(page, (start, end)):
-                    yield before, (start, end), match[0]
-                before = (start, end)
+    opening = _opening()
+    for paragraph in page.paragraphs:
+        for before, after in pairwise(paragraph):
+            match = opening.match(page.text, *after)
+            if match and match[0][0].isupper() and _whole(page, before) and _whole(page, after):
+                yield before, after, match[0]
 
 
 def _whole(page: Page, where: tuple[int, int]) -> bool:
@@ -226,14 +257,13 @@ def _whole(page: Page, where: tuple[int, int]) -> bool:
     return MIN_SENTENCE <= end - start <= MAX_SENTENCE and page.text[end - 1] in ".!"
 
 
-def _sentences(page: Page) -> Iterator[tuple[int, int]]:
-    for section in page.sections:
-        for block in section.blocks:
-            if block.kind == "paragraph":
-                for start, end in sentences(page.text, block.start, block.end):
-                    text = page.text[start:end]
-                    if _whole(page, (start, end)) and stands_alone(text) and not _TAG.search(text):
-                        yield start, end
+def _sentences(page: ReadingPage) -> Iterator[tuple[int, int]]:
+    for paragraph in page.paragraphs:
+        for start, end in paragraph:
+            if _whole(page, (start, end)):
+                text = page.text[start:end]
+                if stands_alone(text) and not _TAG.search(text):
+                    yield start, end
 
 
 def _prose(page: Page) -> list[Block]:
