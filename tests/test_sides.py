@@ -81,9 +81,40 @@ def test_thirteen_words_of_the_hold_out_in_a_training_record_fail(tmp_path: Path
 def test_a_near_duplicate_of_a_held_out_text_fails(tmp_path: Path) -> None:
     planted = record("b", f"{HELD} today")
     steps = [step for step in STEPS if step["stage"] != "decontaminate"]
+    steps.append({"stage": "decontaminate", "settings": {"holdout": False, "common": 10}})
     with pytest.raises(StepFailed, match="near-duplicate of kb:a"):
         check_copies([shard(tmp_path, record("a", HELD, "holdout"), planted)], steps, None)
     assert check_copies([shard(tmp_path, record("a", HELD, "holdout"), record("b", OTHER))], steps, None)
+
+
+@pytest.mark.parametrize("steps", [[], STEPS[:1], STEPS[1:2], STEPS[:2]])
+def test_a_recipe_without_the_stages_that_take_repeats_out_is_searched_all_the_same(
+    tmp_path: Path, steps: list[dict[str, object]]
+) -> None:
+    """A build without `decontaminate` or `dedup` called itself proven, and trained on its benchmark."""
+    held, clean = record("a", HELD, "holdout"), record("b", OTHER)
+    told = check_copies([shard(tmp_path, held, clean)], steps, None)
+    assert told == {"searched_runs": 1, "searched_copies": 1}
+    planted = record("b", f"{OTHER}. {' '.join(HELD.split()[4:17])}. {OTHER[::-1]}")
+    with pytest.raises(StepFailed, match=r"run of words.*lacks one that takes repeats out: .*decontaminate"):
+        check_copies([shard(tmp_path, held, planted)], steps, None)
+
+
+def test_a_near_duplicate_is_found_without_dedup_and_nothing_is_searched_without_a_hold_out(tmp_path: Path) -> None:
+    steps = [{"stage": "decontaminate", "settings": {"holdout": False, "min_overlap": 0.0, "common": 10}}]
+    with pytest.raises(StepFailed, match=r"near-duplicate of kb:a.*lacks one that takes repeats out: dedup"):
+        check_copies([shard(tmp_path, record("a", HELD, "holdout"), record("b", f"{HELD} today"))], steps, None)
+    assert check_copies([shard(tmp_path, record("a", HELD), record("b", HELD))], [], None) == {}
+
+
+def test_a_run_in_many_groups_is_boilerplate_without_decontaminate_too(tmp_path: Path) -> None:
+    """A footer of every page fails no build; in ten groups it is still a leak."""
+    footer = " ".join(HELD.split()[4:20])
+    own = [f"page{k} " + " ".join(f"p{k}w{n}" for n in range(40)) for k in range(13)]
+    pages = [record(f"p{k}", f"{own[k]}. {footer}", "holdout" if k == 0 else "train") for k in range(13)]
+    assert check_copies([shard(tmp_path, *pages[:11])], [], None)["searched_runs"] == 1
+    with pytest.raises(StepFailed, match=r"9 training records .*run of words"):
+        check_copies([shard(tmp_path, *pages[:10])], [], None)
 
 
 def test_a_question_of_the_hold_out_in_other_words_fails(tmp_path: Path) -> None:
