@@ -57,7 +57,7 @@ def check_copies(shards: Sequence[Shard], steps: Sequence[Mapping[str, Any]], ru
     are counted here, and 3 kB for each of its rows.
     """
     settings = {step["stage"]: step["settings"] for step in steps}
-    held = any(True for _ in _columns(shards, "holdout"))
+    held = any(map(_holds_out, shards))
     lacking = [name for name in ("dedup", "decontaminate") if held and name not in settings]
     defaults = DecontaminateSettings()
     common = int(settings.get("decontaminate", {}).get("common", defaults.common))
@@ -89,6 +89,12 @@ def check_copies(shards: Sequence[Shard], steps: Sequence[Mapping[str, Any]], ru
         more = LACKING.format(", ".join(lacking)) if lacking else "."
         raise StepFailed(what, where="holdout", hint=f"{HINT}{more}")
     return told
+
+
+def _holds_out(shard: Shard) -> bool:
+    """Whether a record of a shard is held out; reads its sides alone."""
+    with pq.ParquetFile(shard.path) as file:
+        return any("holdout" in batch.column(0).unique().to_pylist() for batch in file.iter_batches(columns=["side"]))
 
 
 def forbidden_runs(shards: Sequence[Shard], ngram: int, common: int) -> pa.Table:
