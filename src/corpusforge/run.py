@@ -20,6 +20,7 @@ from typing import Any
 
 import orjson
 
+from corpusforge import ending
 from corpusforge.errors import CorpusforgeError, Problem, StepFailed, UsageError
 from corpusforge.recipe import Run
 from corpusforge.shards import disk_failure, write_json
@@ -132,8 +133,12 @@ def _guarded(task: Task, root: Path, scratch: Path) -> None:
     phases = [doing_first(task)]
     try:
         (scratch / f"{key}.begun").touch()
-        with _silent():
-            perform(task, root, phases.append)
+        ending.begin(scratch)
+        try:
+            with _silent():
+                perform(task, root, phases.append)
+        finally:
+            ending.begin(None)
         (scratch / f"{key}.done").touch()
     except KeyboardInterrupt:
         raise

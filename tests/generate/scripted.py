@@ -67,6 +67,9 @@ class Scripted:
             return GenerationResponse(key, (), "error", error=text[1:])  # type: ignore[arg-type]
         return GenerationResponse(key, (text,), usage=Usage(len(prompt) // 4, max(1, len(text) // 4)))
 
+    async def drain(self) -> None:
+        """No call lasts."""
+
     async def aclose(self) -> None:
         pass
 

@@ -66,6 +66,11 @@ class ResponseCache:
             return None
         return found[0]
 
+    def holds_answers(self) -> bool:
+        """Whether anything was answered so far, by anybody."""
+        self._look()
+        return bool(self._places)
+
     def put(self, response: GenerationResponse) -> None:
         """Keep an answer. A key that is there already stays as it is.
 

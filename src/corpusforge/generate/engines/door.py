@@ -126,6 +126,10 @@ class Engine(Protocol):
         """Answer one request; never raises for a bad one, only for what no request could survive (StepFailed)."""
         ...
 
+    async def drain(self) -> None:
+        """Begin no more calls; returns when those under way have ended, or their time is up."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections; the engine answers no more."""
         ...

@@ -7,10 +7,13 @@ first call is made, goes into one header, and nowhere else.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
+import urllib.request
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -20,6 +23,8 @@ from corpusforge.generate.engines.door import GenerationRequest, GenerationRespo
 from corpusforge.generate.engines.failures import EMPTY_ATTEMPTS, PASSING, Failure, of_status, pause
 from corpusforge.generate.engines.limiter import Limiter
 from corpusforge.generate.engines.settings import EngineSettings
+
+MOST_TOKENS = 2**31 - 1  # of one call; so that sums of what a server makes up are still numbers of 64 bits
 
 
 class Endpoint:
@@ -38,6 +43,8 @@ class Endpoint:
         self._answered = False
         self._started = 0.0
         self._stop: StepFailed | None = None
+        self._waiting: set[asyncio.Task[Any] | None] = set()
+        self._sent: set[asyncio.Task[Any] | None] = set()
 
     def identity(self) -> Identity:
         """Model and revision as the recipe names them: what stands behind an address cannot be looked at."""
@@ -45,6 +52,14 @@ class Endpoint:
 
     async def answer(self, request: GenerationRequest) -> GenerationResponse:
         """Answer one request, in as many attempts as its failures are worth. Raises StepFailed where none can help."""
+        me = asyncio.current_task()
+        self._waiting.add(me)
+        try:
+            return await self._answer(request, me)
+        finally:
+            self._waiting.discard(me)
+
+    async def _answer(self, request: GenerationRequest, me: asyncio.Task[Any] | None) -> GenerationResponse:
         key = request.key(self._identity)
         body = orjson.dumps(self.payload(request))
         attempt = empty = 0
@@ -53,7 +68,11 @@ class Endpoint:
             async with self.limiter.slot() as number:
                 if self._stop is not None:
                     raise self._stop
-                found = await self._attempt(body, request, key)
+                self._sent.add(me)
+                try:
+                    found = await self._attempt(body, request, key)
+                finally:
+                    self._sent.discard(me)
                 if isinstance(found, GenerationResponse):
                     self.limiter.succeeded()
                     return found
@@ -65,8 +84,20 @@ class Endpoint:
             empty += found.kind == "empty"
             if found.kind not in PASSING or attempt >= self.settings.attempts or empty >= EMPTY_ATTEMPTS:
                 return GenerationResponse(key, (), "error", error=found.kind)
+            if self._stop is not None:
+                raise self._stop
             self.retried[found.kind] = self.retried.get(found.kind, 0) + 1
             await asyncio.sleep(max(found.wait or 0.0, pause(max(attempt, 1), self.first_pause)))
+
+    async def drain(self) -> None:
+        """Begin no more calls; returns when those that were sent have ended, which each does within `timeout`."""
+        self._stop = self._stop or StepFailed("the engine was closed.", where="generate.engine")
+        for task in self._waiting - self._sent:
+            if task is not None:
+                task.cancel()
+        sent = [task for task in self._sent if task is not None]
+        if sent:
+            await asyncio.wait(sent, timeout=self.settings.timeout + 5.0)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -112,8 +143,17 @@ class Endpoint:
         return self.settings.options
 
     def trusts_environment(self) -> bool:
-        """Whether proxies and certificates that the environment names hold for this server."""
+        """Whether the proxies that the environment names stand before this server."""
         return True
+
+    def _proxy(self, address: str) -> str | None:
+        """The proxy for an address. aiohttp's own `trust_env` would also send the user's logins in ~/.netrc."""
+        parts = urlsplit(address)
+        if not self.trusts_environment() or urllib.request.proxy_bypass(parts.netloc):
+            return None
+        proxies = urllib.request.getproxies()
+        proxy = proxies.get(parts.scheme) or proxies.get("all")
+        return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
     def _headers(self) -> dict[str, str]:
         headers = {"content-type": "application/json"}
@@ -137,7 +177,7 @@ class Endpoint:
                 connector=aiohttp.TCPConnector(limit=self.settings.max_in_flight, keepalive_timeout=30.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(30.0, self.settings.timeout)),
-                trust_env=self.trusts_environment(),
+                trust_env=False,
             )
         return self._client
 
@@ -154,7 +194,7 @@ class Endpoint:
             # The whole call has the limit: a server that sends a byte now and then would never run out of another.
             async with (
                 asyncio.timeout(self.settings.timeout),
-                client.post(address, data=body, allow_redirects=False) as reply,
+                client.post(address, data=body, allow_redirects=False, proxy=self._proxy(address)) as reply,
             ):
                 content = await reply.read()
         except aiohttp.ClientConnectorError:
@@ -196,7 +236,7 @@ def read_answer(body: bytes, request: GenerationRequest, key: str) -> Generation
         finishes = [choice.get("finish_reason") or "stop" for choice in wanted]
         messages = [choice["message"] for choice in wanted]
         refused = any(message.get("refusal") for message in messages) or "content_filter" in finishes
-        texts = tuple(str(message.get("content") or "") for message in messages)
+        texts = tuple(_text(message.get("content")) for message in messages)
         usage = _usage(value.get("usage"))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
         return Failure("damaged")
@@ -212,7 +252,20 @@ def read_answer(body: bytes, request: GenerationRequest, key: str) -> Generation
 def _usage(value: Any) -> Usage:
     if not isinstance(value, dict):
         return Usage()
-    return Usage(int(value.get("prompt_tokens") or 0), int(value.get("completion_tokens") or 0))
+    return Usage(_tokens(value.get("prompt_tokens")), _tokens(value.get("completion_tokens")))
+
+
+def _tokens(value: Any) -> int:
+    return int(min(max(value, 0), MOST_TOKENS)) if isinstance(value, int | float) and not math.isnan(value) else 0
+
+
+def _text(content: Any) -> str:
+    """A message's text, also where it comes in parts. Raises TypeError for what is neither."""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part.get("type", "text") == "text")
+    if content is None or isinstance(content, str):
+        return content or ""
+    raise TypeError("no text")
 
 
 def revision_with_options(revision: str, settings: EngineSettings) -> str:

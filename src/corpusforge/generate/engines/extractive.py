@@ -35,5 +35,8 @@ class Extractive:
         rows = [{"question": pair.question, "answer": pair.answer, "spans": pair.spans} for pair in pairs]
         return GenerationResponse(key, (orjson.dumps(rows).decode(),))
 
+    async def drain(self) -> None:
+        """No call lasts."""
+
     async def aclose(self) -> None:
         """Nothing is held."""

@@ -17,13 +17,12 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from corpusforge import ending
 from corpusforge.errors import StepFailed
 from corpusforge.generate.engines.settings import EngineSettings
 from corpusforge.manifest import fingerprint
@@ -32,6 +31,7 @@ from corpusforge.shards import write_bytes
 STARTS = 3
 POLL = 0.2
 TAIL_LINES = 12
+LOCK_SECONDS = 90.0  # a supervisor is waited for a minute, and a server ends within 20 s
 _ON_CPU = """
 import importlib.metadata as about
 found = {one.metadata["Name"]: one.version for one in about.distributions()}
@@ -84,12 +84,53 @@ class LocalServer:
             if not self._suspect:
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
+            since = time.time()
             if self._lease is None:
-                self._lease = _locked(self.folder / "users", fcntl.LOCK_SH)
-            with _held(self.folder / "start"):
+                self._lease = self._locked("users", fcntl.LOCK_SH, since)
+            start = self._locked("start", fcntl.LOCK_EX, since)
+            try:
                 if not self._healthy():
+                    self._raise_failed(since)
                     self._start()
+            except StepFailed as failed:
+                if not self.stop.is_set():
+                    self._tell_failed(failed)
+                raise
+            finally:
+                os.close(start)
             self._suspect = False
+
+    def _locked(self, name: str, kind: int, since: float) -> int:
+        """Hold a lock of the server's folder; whoever has it starts or ends a server, which has its time."""
+        opened = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        until = time.monotonic() + self.settings.patience + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(opened, kind | fcntl.LOCK_NB)
+                return opened
+            except BlockingIOError:
+                try:
+                    self._raise_failed(since)
+                except StepFailed:
+                    os.close(opened)
+                    raise
+                if time.monotonic() > until or self.stop.wait(POLL / 4):
+                    os.close(opened)
+                    raise self._failed("is being started or ended by another process for too long") from None
+
+    def _raise_failed(self, since: float) -> None:
+        """Raise what a worker of this run, or one that was waited for, has met when it started the server."""
+        try:
+            told: Any = orjson.loads((self.folder / "failed.json").read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            return
+        if (told["run"] and told["run"] == ending.run_name()) or told["time"] >= since:
+            raise StepFailed(told["what"], where="generate.engine", hint=told["hint"])
+
+    def _tell_failed(self, failed: StepFailed) -> None:
+        what, hint = failed.problem.what, failed.problem.hint
+        told = {"run": ending.run_name(), "time": time.time(), "what": what, "hint": hint}
+        write_bytes(self.folder / "failed.json", orjson.dumps(told))
 
     def _start(self) -> None:
         """Wait for the server that somebody started, or start one where none is or it just ended."""
@@ -133,6 +174,7 @@ class LocalServer:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=without_keys(),
             start_new_session=True,
         )
         # Reaped in the background: it may end while this process lives on.
@@ -212,9 +254,15 @@ def server_arguments(settings: EngineSettings) -> list[str]:
     return arguments
 
 
+def without_keys() -> dict[str, str]:
+    """The environment without keys: a local model needs none, and VLLM_API_KEY would have the server want one."""
+    return {name: value for name, value in os.environ.items() if not name.upper().endswith("API_KEY")}
+
+
 def runs_on_cpu(python: str) -> bool:
     """Whether the vLLM of an interpreter is one for processors without a GPU."""
-    asked = subprocess.run([python, "-c", _ON_CPU], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    command = [python, "-c", _ON_CPU]
+    asked = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=without_keys())
     return asked.stdout.strip() == b"True"
 
 
@@ -249,21 +297,6 @@ def _own_folder() -> Path:
         what = f"{folder} is not a folder of this user alone."
         raise StepFailed(what, where="generate.engine", hint="Remove it, or set TMPDIR.")
     return folder
-
-
-def _locked(path: Path, kind: int) -> int:
-    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(opened, kind)
-    return opened
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
-    opened = _locked(path, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        os.close(opened)
 
 
 def _is_held(path: Path) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from corpusforge import ending
 from corpusforge.errors import StepFailed
 from corpusforge.generate.engines.cache import ResponseCache
 from corpusforge.generate.engines.door import Engine, GenerationRequest, GenerationResponse, Identity
@@ -19,11 +22,15 @@ from corpusforge.generate.engines.failures import ANSWERS, HINTS
 from corpusforge.generate.engines.limiter import TURN
 from corpusforge.generate.engines.registry import make_engine
 from corpusforge.generate.engines.settings import EngineSettings
+from corpusforge.manifest import fingerprint
 from corpusforge.stage import StageContext
 
 T = TypeVar("T")
 R = TypeVar("R")
-ENOUGH_DEATHS = 5
+ENOUGH_CALLS = 100  # a share of fewer says little: what fails comes back before what is answered
+NONE_ANSWERED = 20  # deaths without a single answer, so that nobody waits days for a server that only hangs
+FEW = 3  # deaths that a shard of any size may have
+LOOK_EVERY = 1.0
 CLAIM_POLL = 0.05
 _caches: dict[tuple[int, Path], ResponseCache] = {}
 
@@ -52,9 +59,11 @@ class Session:
         self._count = count or (lambda key, n: None)
         self._max_failed = max_failed
         self._deaths: Counter[str] = Counter()
-        self._finished = 0
+        self._finished = self._under_way = 0
         self._asked: dict[str, asyncio.Future[GenerationResponse]] = {}
         self._stop: StepFailed | None = None
+        self._name = engine_name(engine)
+        self._looked = 0.0
         self._put = self._synced = 0
         self._syncing: asyncio.Lock | None = None
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True, name="engine-session")
@@ -72,7 +81,11 @@ class Session:
         if response is not None:
             self._pay("cached", 1)
         else:
-            response = await self._once(key, request)
+            self._under_way += 1
+            try:
+                response = await self._once(key, request)
+            finally:
+                self._under_way -= 1
         self._tell(response)
         return response
 
@@ -81,7 +94,10 @@ class Session:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def close(self) -> None:
-        """Let go of the engine, end the event loop and make durable what was answered."""
+        """Let go of the engine, end the event loop and make durable what was answered.
+
+        Where too many calls died, those under way end first (in `timeout` at most): they are paid for.
+        """
         if self._thread.is_alive():
             self.run(self._end()).result()
             self.loop.call_soon_threadsafe(self.loop.stop)
@@ -98,13 +114,18 @@ class Session:
 
     def verdict(self) -> None:
         """Raises StepFailed if too many of all calls died; in a small shard this is not known before the end."""
-        deaths = self._deaths.total()
-        if self._stop is None and deaths and (deaths == self._finished or deaths > self._max_failed * self._finished):
-            self._stop = self._too_many()
+        if self._stop is None and self._deaths:
+            if self._deaths.total() == self._finished:
+                if not self._some_requests_that_it_will_not_have():
+                    self._end_all(self._too_many())
+            elif self._too_many_of(self._finished):
+                self._stop = self._too_many()
         if self._stop is not None:
             raise self._stop
 
     async def _end(self) -> None:
+        if self._stop is not None:
+            await self.engine.drain()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
@@ -117,6 +138,8 @@ class Session:
         if key in self._asked:
             return await asyncio.shield(self._asked[key])
         self._asked[key] = asyncio.ensure_future(self._claimed(key, request))
+        # Where nobody waits any more, its error is nobody's, and no log has to complain of it.
+        self._asked[key].add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             return await asyncio.shield(self._asked[key])
         finally:
@@ -142,7 +165,12 @@ class Session:
             self.cache.release(key)
 
     async def _paid(self, request: GenerationRequest) -> GenerationResponse:
-        response = await self.engine.answer(request)
+        self._listen()
+        try:
+            response = await self.engine.answer(request)
+        except StepFailed as stop:
+            self._end_all(stop)
+            raise
         self._pay("calls", 1)
         self._pay("prompt_tokens", response.usage.prompt_tokens)
         self._pay("completion_tokens", response.usage.completion_tokens)
@@ -176,9 +204,38 @@ class Session:
         if response.error and response.error not in ANSWERS:
             self._deaths[response.error] += 1
             deaths = self._deaths.total()
-            if deaths >= ENOUGH_DEATHS and deaths > self._max_failed * self._finished:
-                self._stop = self._too_many()
-                raise self._stop
+            enough = self._finished >= ENOUGH_CALLS or (deaths == self._finished and deaths >= NONE_ANSWERED)
+            # Calls under way count as answered: what fails is often back first.
+            if enough and self._too_many_of(self._finished + self._under_way):
+                stop = self._too_many()
+                self._end_all(stop)
+                raise stop
+
+    def _too_many_of(self, calls: int) -> bool:
+        """Whether too many of `calls` died. A request that the server will not have, while it takes most others, is no
+        death but its row's reason: it would be turned away in every build that goes on from here."""
+        bad = self._deaths["bad-request"]
+        deaths = self._deaths.total() - (bad if 2 * bad <= calls else 0)
+        return deaths > max(FEW if self._max_failed else 0, self._max_failed * calls)
+
+    def _some_requests_that_it_will_not_have(self) -> bool:
+        """Whether a shard's few calls were all turned away, in a build that has answers to others."""
+        few = set(self._deaths) == {"bad-request"} and self._finished <= FEW and self._max_failed > 0
+        return few and self.cache is not None and self.cache.holds_answers()
+
+    def _end_all(self, stop: StepFailed) -> None:
+        """End this session, and with it all others of the run that use the same engine."""
+        if self._stop is None:
+            self._stop = stop
+            ending.tell(self._name, stop)
+
+    def _listen(self) -> None:
+        """Raise what ended the engine for another worker of this run."""
+        if self._stop is None and time.monotonic() - self._looked > LOOK_EVERY:
+            self._looked = time.monotonic()
+            self._stop = ending.heard(self._name)
+        if self._stop is not None:
+            raise self._stop
 
     def _too_many(self) -> StepFailed:
         kinds = ", ".join(
@@ -188,6 +245,13 @@ class Session:
         what = f"{self._deaths.total()} of {self._finished} calls to the engine died ({kinds})."
         hint = f"{HINTS[most]} What was answered is kept: run again to go on."
         return StepFailed(what, where="generate.engine", hint=hint)
+
+
+def engine_name(engine: Engine) -> str:
+    """What an engine is called among a run's workers: its model, and its address or, for a local server, machine."""
+    identity, settings = engine.identity(), getattr(engine, "settings", None)
+    place = "" if settings is None else settings.address or platform.node()
+    return f"engine-{fingerprint([identity.engine, identity.model, identity.revision, place])[:16]}"
 
 
 @contextmanager

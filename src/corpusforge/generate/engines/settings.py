@@ -103,10 +103,18 @@ class EngineSettings(StageSettings):
     timeout: float = Field(default=600, gt=0, le=86_400, description="Seconds that one call may take.")
     attempts: int = Field(default=6, ge=1, le=50, description="Times a call that failed in passing is made in all.")
     max_in_flight: int = Field(
-        default=256, ge=1, le=10_000, description="Calls at a time at most; fewer while the server cannot keep up."
+        default=256,
+        ge=1,
+        le=10_000,
+        description="Calls at a time at most, per worker process (four workers: four times as many); fewer while the "
+        "server cannot keep up.",
     )
     max_failed: Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str)] = Field(
-        default=0.05, ge=0, le=1, description="Share of calls that may die before the build ends, such as 5%."
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Share of calls that may die before the build ends, such as 5%; three in a "
+        "shard always may, unless it is 0.",
     )
     start_timeout: float | None = Field(
         default=None,

@@ -60,6 +60,12 @@ class Vllm(Endpoint):
         """No proxy stands before this machine."""
         return False
 
+    async def drain(self) -> None:
+        """Wait for no server either."""
+        if self._server is not None:
+            self._server.stop.set()
+        await super().drain()
+
     async def aclose(self) -> None:
         """Close the connections; the server stays for the next shard, until this process ends."""
         if self._server is not None:
