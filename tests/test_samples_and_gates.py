@@ -20,7 +20,7 @@ def record(key: str, text: str = "Lamps blink twice.", **more: object) -> Record
 def question(parent: Record, key: str, answer: str = "blink twice", source: str = "notes") -> Record:
     messages = (Message("user", "What do lamps do?"), Message("assistant", answer))
     evidence = [{"record": parent.id, "start": 6, "end": 17}]
-    meta = {"question": "What do lamps do?", "answer": answer, "evidence": evidence}
+    meta = {"question": "What do lamps do?", "answer": answer, "evidence": evidence, "engine": "extractive"}
     made = record(key, kind="qa", parents=(parent.id,), meta=meta, source=source)
     return made.with_messages(messages)
 
@@ -44,7 +44,7 @@ def test_samples_do_not_depend_on_how_records_are_dealt_into_shards(tmp_path: Pa
     one, two = choose_samples(whole, 17), choose_samples(half[::-1], 17)
     assert one == two
     assert len(one["samples"]["qa"]) == len(one["samples"]["redacted"]) == EACH
-    assert one["evidence"] == {"rows": 60, "proven": 60}
+    assert one["evidence"] == {"rows": 60, "proven": 60, "by_model": {}}
     assert one["samples"] != choose_samples(whole, 18)["samples"]
 
 
@@ -80,7 +80,7 @@ def test_evidence_in_another_shard_counts_and_false_evidence_does_not(tmp_path: 
     parent = record("t")
     rows = [question(parent, "good"), question(parent, "bad", answer="sing a song"), question(record("gone"), "none")]
     shards = [shard(tmp_path, "notes-00000", [parent]), shard(tmp_path, "qa.notes-00001", rows)]
-    assert choose_samples(shards, 17)["evidence"] == {"rows": 3, "proven": 1}
+    assert choose_samples(shards, 17)["evidence"] == {"rows": 3, "proven": 1, "by_model": {}}
 
 
 @pytest.mark.parametrize(
