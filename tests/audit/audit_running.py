@@ -18,7 +18,7 @@ curate:
   quality: false
   dedup: false
   holdout: {share: 10%}
-  decontaminate: false
+  decontaminate: {holdout: false}
 mix: {completion: {tokens: all}}
 GATES
 """

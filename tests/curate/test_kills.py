@@ -27,7 +27,7 @@ curate:
   quality: {rules: {min_words: 12}}
   dedup: {similarity: 0.7, cap: 100%}
   holdout: {share: 10%}
-  decontaminate: false
+  decontaminate: {holdout: false}
 mix: {completion: {tokens: all}}
 """
 KINDS = {"desk": ("doc", "[person, email]"), "help": ("article", "[person]"), "web": ("public", "none")}
