@@ -94,14 +94,15 @@ def _leaks(shards: Sequence[Shard], runs: Path, changed: bool, overlap: float) -
 
 def _mix_error(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The largest difference between a wanted and a reached share, less what one record of the source makes up."""
-    worst, where = 0.0, "every share is met"
+    worst, where = 0.0, "every share is met to within one record's tokens"
     for name, output in manifest["mix"].items():
         total = output["got_tokens"]
         for leaf in output["leaves"]:
             away = max(0, abs(leaf["wanted"] - leaf["got"]) - leaf["largest_record"])
             if total and away / total > worst:
-                worst, where = away / total, f"{name}: {' > '.join(leaf['path'])}"
-    return _result("mix_error", allowed, round(worst, 8), worst <= allowed, f"{where}; beyond one record's tokens")
+                worst = away / total
+                where = f"{name}: {' > '.join(leaf['path'])}, beyond one record's tokens"
+    return _result("mix_error", allowed, round(worst, 8), worst <= allowed, where)
 
 
 def _grounded(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
