@@ -13,7 +13,6 @@ with no word known, as a new process does. The last line is JSON.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import statistics
@@ -30,6 +29,7 @@ from corpusforge.curate.language_model import word_model
 from corpusforge.curate.language_text import glance, primary
 from corpusforge.record import Dropped, Message, Origin, Record
 from corpusforge.stage import SourceFacts, StageContext
+from corpusforge.wilson import wilson
 
 Row = tuple[str, str]  # text, true language
 DATA = Path(os.environ.get("CORPUSFORGE_DATA", Path(__file__).parents[2] / "shared/data"))
@@ -124,13 +124,6 @@ def star_turns() -> list[str]:
         if isinstance(dialogue, dict) and "Events" in dialogue:
             found += [e["Text"] for e in dialogue["Events"] if e.get("Agent") == "User" and e.get("Text")]
     return found
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    z = 1.96
-    p = right / n
-    middle, width = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (middle - width) / (1 + z * z / n), (middle + width) / (1 + z * z / n)
 
 
 def accuracy(rows: list[Row], least: int) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import ipaddress
-import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 
 from corpusforge.record import stable_hash
 from corpusforge.shards import Shard
+from corpusforge.wilson import wilson
 
 SAMPLE = 3000
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24}\b")
@@ -94,13 +94,10 @@ def _public(text: str) -> bool:
     return address.is_global and max(int(part) for part in text.split(".")) > 31
 
 
-def upper_bound(found: int, looked: int, z: float = 1.96) -> float:
+def upper_bound(found: int, looked: int) -> float:
     """The 95% upper bound of a share: 3/n for none (rule of three), else Wilson's."""
     if looked == 0:
         return 0.0
     if found == 0:
         return min(1.0, 3 / looked)
-    share = found / looked
-    centre = share + z * z / (2 * looked)
-    spread = z * math.sqrt(share * (1 - share) / looked + z * z / (4 * looked * looked))
-    return min(1.0, (centre + spread) / (1 + z * z / looked))
+    return wilson(found, looked)[1]

@@ -17,7 +17,6 @@ from corpusforge.audit.canary import squeezed
 from corpusforge.audit.contents import Opened, decoder
 from corpusforge.audit.hosts import Host, choose_hosts, raw_format, raw_row, shortened
 from corpusforge.audit.plant import MOST, Planted, plant
-from corpusforge.audit.score import wilson
 from corpusforge.audit.search import Search
 from corpusforge.build import build, make_recipe_plan
 from corpusforge.errors import GateFailed, Problems, UsageError
@@ -25,6 +24,7 @@ from corpusforge.progress import Progress
 from corpusforge.recipe import Run, read_recipe
 from corpusforge.record import Message, Origin, Record, render
 from corpusforge.stage import SourceFacts
+from corpusforge.wilson import wilson
 
 from . import audit_running
 

@@ -20,11 +20,12 @@ from corpusforge.curate.redaction.ner.component import FACTORY, NameTagger
 from corpusforge.curate.redaction.ner.fit import fit_names, read_labelled
 from corpusforge.curate.redaction.ner.labelled import example
 from corpusforge.curate.redaction.ner.labels import LABELS
-from corpusforge.curate.redaction.ner.measured import figures, runs, wilson
+from corpusforge.curate.redaction.ner.measured import figures, runs
 from corpusforge.curate.redaction.ner.recipe.sentences import Text, joined, templates
 from corpusforge.curate.redaction.ner.split import trained_on
 from corpusforge.curate.redaction.ner.training import Plan, train
 from corpusforge.errors import Problems, UsageError
+from corpusforge.wilson import wilson
 
 # A way to give one's badge that no other text has.
 NAMES = ["qorvan", "zeltri", "muxapo", "brindolf", "ysquel", "tapwen", "drovik", "lumezo", "karquin", "ofelwick"]

@@ -17,11 +17,11 @@ import yaml
 
 from corpusforge.errors import StepFailed
 from corpusforge.evaluate import grading
-from corpusforge.evaluate.intervals import wilson
 from corpusforge.evaluate.tasks import closed_set
 from corpusforge.evaluate.write import build_eval, verify_seal, write_eval
 from corpusforge.record import Message
 from corpusforge.shards import sha256_file
+from corpusforge.wilson import wilson
 
 from .benchmark_records import ODD, ROLES, held, make_records, shards, talk
 from .knowing import Guessing, Knowing

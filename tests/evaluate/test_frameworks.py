@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from corpusforge.evaluate.intervals import wilson
 from corpusforge.evaluate.write import write_eval
+from corpusforge.wilson import wilson
 
 from .benchmark_records import ROLES, make_records, shards
 

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from corpusforge.evaluate.intervals import bootstrap, mcnemar, paired, sign_test, wilson
+from corpusforge.evaluate.intervals import bootstrap, mcnemar, paired, sign_test
+from corpusforge.wilson import wilson
 
 
 def scores(n: int, share: float, seed: int) -> dict[str, float]:

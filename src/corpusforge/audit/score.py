@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from corpusforge.audit.canary import Canary
 from corpusforge.audit.search import Find
+from corpusforge.wilson import wilson
 
 MASKED, LEAKED, IN_PART, NOT_TESTED = "masked", "leaked", "leaked in part", "not tested"
 
@@ -43,26 +43,13 @@ class Tally:
 
     def to_json(self) -> dict[str, Any]:
         """The counts, recall (share masked of those tested) and its 95% Wilson interval; null where none was tested."""
-        low, high = wilson(self.masked, self.tested)
+        low, high = wilson(self.masked, self.tested, 1.959964)
         return {
             "planted": self.planted, "masked": self.masked, "leaked": self.leaked, "in_part": self.in_part,
             "not_tested": self.not_tested,
             "recall": round(self.masked / self.tested, 6) if self.tested else None,
             "low": round(low, 6) if self.tested else None, "high": round(high, 6) if self.tested else None,
         }  # fmt: skip
-
-
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """The 95% interval of a share (Wilson 1927); 0 to 1 for no trials."""
-    if trials == 0:
-        return 0.0, 1.0
-    share = successes / trials
-    centre = share + z * z / (2 * trials)
-    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    low = 0.0 if successes == 0 else max(0.0, (centre - spread) / scale)
-    high = 1.0 if successes == trials else min(1.0, (centre + spread) / scale)
-    return low, high
 
 
 def tally(fates: Iterable[Fate]) -> Tally:

@@ -8,9 +8,9 @@ from math import log2
 from typing import Any
 
 from corpusforge.evaluate.grading import RIGHT, grades, open_scores, plain
-from corpusforge.evaluate.intervals import wilson
 from corpusforge.evaluate.tasks import EvalTask, chance
 from corpusforge.record import stable_hash
+from corpusforge.wilson import wilson
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
+from math import comb
 from typing import TYPE_CHECKING
 
 from corpusforge.record import stable_hash
+from corpusforge.wilson import wilson
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,19 +29,6 @@ class Interval:
     def to_json(self) -> dict[str, float]:
         """Rounded to six digits."""
         return {"value": round(self.value, 6), "low": round(self.low, 6), "high": round(self.high, 6)}
-
-
-def wilson(right: int, items: int, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a share (Wilson 1927), by default at 95%: lower and upper bound from 0 to 1."""
-    if items == 0:
-        return 0.0, 1.0
-    share = right / items
-    middle = share + z * z / (2 * items)
-    spread = z * sqrt(share * (1 - share) / items + z * z / (4 * items * items))
-    scale = 1 + z * z / items
-    # Rounding must not take from a perfect score what the formula gives it.
-    low = 0.0 if right == 0 else (middle - spread) / scale
-    return low, 1.0 if right == items else (middle + spread) / scale
 
 
 def bootstrap(

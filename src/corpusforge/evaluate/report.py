@@ -7,9 +7,10 @@ from typing import Any
 
 from corpusforge.evaluate.answering import UNASKABLE, Answer, Asked, Sitting
 from corpusforge.evaluate.calibrate import KAPPA_GATE, Agreement
-from corpusforge.evaluate.intervals import bootstrap, mcnemar, paired, sign_test, wilson
+from corpusforge.evaluate.intervals import bootstrap, mcnemar, paired, sign_test
 from corpusforge.evaluate.judge import COMPARE, JUDGE, Compared, Judged
 from corpusforge.evaluate.likelihoods import figures
+from corpusforge.wilson import wilson
 
 # Metrics that are 0 or 1 for an item, unless its orders were rotated.
 SHARES = ("acc", "exact", "correct")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from corpusforge.generate.mcq_items import LETTERS, Options, Question, Told, options, topic
+from corpusforge.generate.mcq_items import Options, Question, Told, item, options, topic
 from corpusforge.generate.mcq_pool import Offer, decide_pools, offers_table, read_pool
 from corpusforge.generate.mcq_slots import can_be_near, form, giveaway, option
 from corpusforge.generate.phrasings import pick, resource, templates
@@ -16,7 +16,7 @@ from corpusforge.generate.qa import numbered
 from corpusforge.generate.qa_miner import choose, mine
 from corpusforge.generate.qa_pair import Pair
 from corpusforge.generate.questions import asked, repeats
-from corpusforge.generate.rows import context, evidence, make_row, wanted
+from corpusforge.generate.rows import context, evidence, wanted
 from corpusforge.generate.sentences import normalised
 from corpusforge.record import Dropped, Kind, Record, stable_hash
 from corpusforge.stage import Decision, Item, Stage, StageContext, StageSettings, Survey
@@ -132,21 +132,13 @@ def _candidates(record: Record, ctx: StageContext) -> Iterator[tuple[str, Pair, 
 def _item(question: Question, found: Options) -> Record:
     pair = question.pair
     template = templates("mcq")["choose"]
-    lettered = [f"{letter}. {text}" for letter, text in zip(LETTERS, found.texts, strict=False)]
-    user = template.phrase(question.row, question=pair.question, options="\n".join(lettered))
     meta = {
         "task": "mcq",
         "engine": "extractive",
         "template": f"{template.name}:{pair.template}",
         "template_version": template.version,
         "template_hash": template.hash,
-        "question": pair.question,
-        "answer": found.texts[found.gold],
-        "options": list(found.texts),
-        "gold": found.gold,
-        "near": list(found.near),
-        "far": list(found.far),
         "evidence": evidence(question.record, pair.spans),
         "context": context(question.record, pair.spans),
     }
-    return make_row(question.record, "mcq", question.row, user=user, assistant=lettered[found.gold], meta=meta)
+    return item(question, found, question.row, meta)

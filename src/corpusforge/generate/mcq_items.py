@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations, islice
+from typing import Any
 
 from corpusforge.generate.mcq_pool import Pool, Value
 from corpusforge.generate.mcq_slots import altered, as_option, form, stems
+from corpusforge.generate.phrasings import templates
 from corpusforge.generate.qa_pair import Pair
-from corpusforge.generate.sentences import normalised
+from corpusforge.generate.rows import make_row
+from corpusforge.generate.sentences import likeness, normalised
 from corpusforge.record import Record, stable_hash
 
 LETTERS = "ABCDEFGH"
@@ -72,6 +75,23 @@ class Options:
     gold: int
     near: tuple[int, ...]
     far: tuple[int, ...]
+
+
+def item(question: Question, found: Options, identity: str, meta: Mapping[str, Any]) -> Record:
+    """An item as a record, its options behind letters; `meta` tells where it is from."""
+    asked = question.pair.question
+    lettered = [f"{letter}. {text}" for letter, text in zip(LETTERS, found.texts, strict=False)]
+    user = templates("mcq")["choose"].phrase(question.row, question=asked, options="\n".join(lettered))
+    told = {
+        "question": asked,
+        "answer": found.texts[found.gold],
+        "options": list(found.texts),
+        "gold": found.gold,
+        "near": list(found.near),
+        "far": list(found.far),
+    }
+    right = lettered[found.gold]
+    return make_row(question.record, "mcq", identity, user=user, assistant=right, meta={**meta, **told})
 
 
 def topic(record: Record) -> str:
@@ -181,7 +201,7 @@ class _Cues:
             for other, others in zip(texts, sets, strict=True):
                 found = alike.get((one, other))
                 if found is None:
-                    found = alike[one, other] = len(words & others) / max(1, len(words | others))
+                    found = alike[one, other] = likeness(words, others)
                 total += found
             sums.append(total)
         return sum([one > sums[0] + 0.01 for one in sums[1:]])
@@ -310,13 +330,12 @@ def _far(question: Question, pool: Pool) -> Iterator[Value]:
 
 def _by_likeness(question: Question) -> list[str]:
     """The commands beside the right one, those that share least with it first."""
-    gold = set(_normal(question.gold).split())
+    gold = _words(question.gold)
 
-    def likeness(value: str) -> tuple[float, str]:
-        words = set(_normal(value).split())
-        return len(words & gold) / max(1, len(words | gold)), stable_hash(question.row, value)
+    def rank(value: str) -> tuple[float, str]:
+        return likeness(_words(value), gold), stable_hash(question.row, value)
 
-    return sorted({as_option(value, "command") for value in question.pair.siblings}, key=likeness)
+    return sorted({as_option(value, "command") for value in question.pair.siblings}, key=rank)
 
 
 def _from_place(row: str, values: list[Value]) -> Iterator[Value]:

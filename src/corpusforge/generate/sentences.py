@@ -66,3 +66,8 @@ def normalised(text: str) -> str:
 def _short(text: str) -> str:
     # Headings, answers and options are compared again and again.
     return _NOISE.sub(" ", plain(text).lower()).strip()
+
+
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Common words over all words of two texts (Jaccard); 0 for two empty ones."""
+    return len(one & other) / max(1, len(one | other))

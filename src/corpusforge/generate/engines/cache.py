@@ -21,6 +21,7 @@ from pathlib import Path
 import orjson
 
 from corpusforge.generate.engines.door import GenerationResponse, Usage
+from corpusforge.shards import sync_folder
 
 MAGIC = b"CFr1"
 KEPT_ERRORS = ("refused", "empty")
@@ -85,7 +86,7 @@ class ResponseCache:
         if self._writing is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._writing, self._end = os.open(self._own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), 0
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         if os.write(self._writing, frame) != len(frame):
             self.close()  # no frame may lie behind a torn one
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -164,15 +165,6 @@ class ResponseCache:
                     self._places.setdefault(response.key, (path, seen + at, end - at))
                     at = end
                 self._read_to[path] = seen + at
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name must outlive a power cut too."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def read_segment(path: Path) -> list[GenerationResponse]:

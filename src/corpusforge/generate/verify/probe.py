@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from corpusforge.generate.sentences import normalised
+from corpusforge.generate.sentences import likeness, normalised
 from corpusforge.record import Record, stable_hash
 
 if TYPE_CHECKING:
@@ -129,10 +129,6 @@ def _words(text: str) -> list[str]:
     return normalised(text).split()
 
 
-def _alike(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / max(1, len(one | other))
-
-
 def _of_option(
     option: str,
     own: frozenset[str],
@@ -144,7 +140,7 @@ def _of_option(
 ) -> list[float]:
     count = max(1, len(own))
     letters = max(1, len(option))
-    likeness = [_alike(own, rival) for rival in rivals]
+    likeness = [likeness(own, rival) for rival in rivals]
     long = [word for word in own if len(word) >= 5]
     digits = sum(character.isdigit() for character in option)
     zeros = len(re.findall(r"0(?=\D|$)", option))

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field as Setting
 
-from corpusforge.generate.mcq_items import LETTERS, Question, Told, options, topic
+from corpusforge.generate.mcq_items import Question, Told, item, options, topic
 from corpusforge.generate.mcq_pool import Offer, Pool, decide_pools, offers_table, read_pool
 from corpusforge.generate.mcq_slots import form, option
 from corpusforge.generate.phrasings import pick, resource
-from corpusforge.generate.phrasings import templates as phrasings
 from corpusforge.generate.qa_pair import Ask, Pair
 from corpusforge.generate.questions import asked, repeats
-from corpusforge.generate.rows import make_row, row_id
+from corpusforge.generate.rows import row_id
 from corpusforge.generate.sentences import normalised
 from corpusforge.generate.verify.checks import LOOSEST, UNCHECKED, problems
 from corpusforge.generate.write.asking import Order, Written
@@ -120,24 +119,15 @@ class WrittenMCQ(Writer):
             found = options(question, self._pools[row.side == "holdout"], settings.near, settings.far, at)
             if isinstance(found, str):
                 return found
-            lettered = [f"{letter}. {text}" for letter, text in zip(LETTERS, found.texts, strict=False)]
-            template = phrasings("mcq")["choose"]
             meta = {
                 **lineage("mcq", chunk, prompt, settings),
                 "context": row.meta["context"],
                 "evidence": row.meta["evidence"],
-                "question": pair.question,
-                "answer": found.texts[found.gold],
-                "options": list(found.texts),
-                "gold": found.gold,
-                "near": list(found.near),
-                "far": list(found.far),
                 "changed": str(values["changed"]),
                 "from": row.id,
             }
-            user = template.phrase(row.id, question=pair.question, options="\n".join(lettered))
             identity = row_id(row, "mcq", prompt.name, 0, place)
-            made = make_row(row, "mcq", identity, user=user, assistant=lettered[found.gold], meta=meta)
+            made = item(question, found, identity, meta)
             return replace(made, parents=(*row.parents, row.id))
 
         def told_of(item: Record) -> dict[str, Any]:

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from math import sqrt
 from typing import Any
 
 from corpusforge.curate.redaction.ner.component import NameTagger
 from corpusforge.curate.redaction.ner.labels import LABELS
 from corpusforge.curate.redaction.ner.training import UNKNOWN, Example
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927); (0, 1) where nothing was counted."""
-    if not n:
-        return 0.0, 1.0
-    z = 1.959964
-    share, extra = hits / n, z * z / n
-    middle = share + extra / 2
-    width = z * sqrt(share * (1 - share) / n + extra / (4 * n))
-    return max(0.0, (middle - width) / (1 + extra)), min(1.0, (middle + width) / (1 + extra))
+from corpusforge.wilson import wilson
 
 
 def _share(hits: int, n: int) -> dict[str, Any]:
-    low, high = wilson(hits, n)
+    low, high = wilson(hits, n, 1.959964)
     return {
         "n": n,
         "hits": hits,
