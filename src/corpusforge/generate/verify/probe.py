@@ -140,7 +140,7 @@ def _of_option(
 ) -> list[float]:
     count = max(1, len(own))
     letters = max(1, len(option))
-    likeness = [likeness(own, rival) for rival in rivals]
+    alike = [likeness(own, rival) for rival in rivals]
     long = [word for word in own if len(word) >= 5]
     digits = sum(character.isdigit() for character in option)
     zeros = len(re.findall(r"0(?=\D|$)", option))
@@ -150,7 +150,7 @@ def _of_option(
         float(option[:1].isupper()), sum(c.isupper() for c in option) / letters,
         sum(not c.isalnum() and not c.isspace() for c in option) / letters, float(option.count(",")),
         float(option[-1:] in ".!?"), float(place), math.log(told[normalised(option)] or 1), sum(rare) / count,
-        min(rare, default=0.0), sum(likeness) / max(1, len(likeness)), max(likeness, default=0.0),
+        min(rare, default=0.0), sum(alike) / max(1, len(alike)), max(alike, default=0.0),
         len(_SURE.findall(option)) / count, len(_HEDGED.findall(option)) / count,
         sum(map(len, own)) / count, len(long) / count,
         # With the question in view.
