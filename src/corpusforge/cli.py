@@ -260,6 +260,23 @@ def verify(
     train_command.verify(checkpoint, build, builds, as_json)
 
 
+@app.command()
+def export(
+    build: BuildArgument,
+    to: Annotated[str, typer.Option("--to", help="datasets, trl, llama-factory or axolotl.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The new folder.")],
+    output: Annotated[
+        list[str] | None, typer.Option("--output", help="completion or instruct; by default all that is packed.")
+    ] = None,
+    builds: BuildsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a build's packed schedule for another trainer, in its order, with a README of what is lost there."""
+    from corpusforge import export_command
+
+    export_command.export(build, to, out, output or [], builds, as_json)
+
+
 @app.command("ls")
 def list_(
     what: Annotated[

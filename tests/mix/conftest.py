@@ -50,7 +50,7 @@ def sharded(folder: Path, records: Sequence[Record], shards: int = 3) -> list[Pa
     return paths
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     """Makers of records, outputs and shards."""
     return SimpleNamespace(text=text_record, talk=talk_record, counted=counted, output=output, sharded=sharded)
