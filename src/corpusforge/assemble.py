@@ -18,6 +18,7 @@ from corpusforge.generation import PROOFS
 from corpusforge.ledger import DROPPED_SCHEMA, QUARANTINE_SCHEMA
 from corpusforge.manifest import FORMAT, Counts, fingerprint, nearest, read_manifest, write_manifest
 from corpusforge.plan import Plan, StepState
+from corpusforge.recipe import Recipe
 from corpusforge.shards import Shard, sha256_file, write_bytes
 from corpusforge.sides import check_copies, check_sides
 from corpusforge.steps import Step, facts_of_stage
@@ -45,7 +46,7 @@ def build_id(plan: Plan, states: Mapping[str, StepState]) -> str:
             [[shard.name, shard.sha256] for shard in final_shards(plan, states)],
             [step.identity for step in plan.steps],
             sorted(plan.ingest_keys.items()),
-            _resolved(plan),
+            resolved(plan.recipe),
             [_source(plan, source.name) for source in recipe.sources],
         ]
     )[:12]
@@ -58,13 +59,15 @@ def assemble(
     folder: Path,
     say: Say,
     audited: Audited,
+    latest: bool = True,
 ) -> tuple[dict[str, Any], bool]:
     """Write the build into `folder` unless it is there whole; its manifest, and whether it was there.
 
-    The folder appears whole or not at all.
+    The folder appears whole or not at all. With `latest` it becomes the one that the recipe's name stands for.
     """
     if (manifest := _there(folder)) is not None:
-        _point(plan.root, folder.name)
+        if latest:
+            _point(plan.root, folder.name)
         return manifest, True
     if folder.exists():
         say(f"{folder} is damaged, not whole, or its leak audit failed: it is written anew")
@@ -77,7 +80,8 @@ def assemble(
         os.replace(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _point(plan.root, folder.name)
+    if latest:
+        _point(plan.root, folder.name)
     return manifest, False
 
 
@@ -149,7 +153,7 @@ def _write(
         "build": build,
         "corpusforge": __version__,
         "seed": plan.recipe.spec.seed,
-        "recipe": _resolved(plan),
+        "recipe": resolved(plan.recipe),
         "tokenizer": _tokenizer(plan),
         "sources": [_source(plan, source.name) for source in plan.recipe.sources],
         "steps": steps,
@@ -167,10 +171,11 @@ def _write(
     return manifest
 
 
-def _resolved(plan: Plan) -> dict[str, Any]:
-    spec = plan.recipe.spec.model_dump(mode="json", exclude={"run"})
-    spec["gates"] = plan.recipe.spec.gates.shown()
-    spec["tokenizer"] = Path(plan.recipe.spec.tokenizer).name
+def resolved(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as it stands in the manifest: every default written out, and nothing of how or where it runs."""
+    spec = recipe.spec.model_dump(mode="json", exclude={"run"})
+    spec["gates"] = recipe.spec.gates.shown()
+    spec["tokenizer"] = Path(recipe.spec.tokenizer).name
     return spec
 
 

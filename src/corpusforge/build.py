@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -78,6 +78,39 @@ def build(recipe: Recipe, builds: Path, reporter: Reporter, run: Run | None = No
             raise failure from None
         raise
     return Built(folder, manifest, reused, seconds, timings)
+
+
+def build_siblings(
+    recipe: Recipe,
+    builds: Path,
+    siblings: Callable[[Sequence[Path]], Sequence[Recipe]],
+    reporter: Reporter,
+    run: Run | None = None,
+) -> list[Built]:
+    """Builds that differ in their mix alone: every earlier step is run, or found, once for all of them.
+
+    `siblings` makes their recipes from the shards that are to be mixed. None becomes the recipe's latest build, and
+    none has a leak audit: what they share was audited, or will be, with the recipe's own build. Raises
+    CorpusforgeError.
+    """
+    started = time.perf_counter()
+    plan = make_plan(recipe, builds)
+    try:
+        with _alone(plan.root):
+            sweep(plan.root)
+            states = run_steps(plan, run or recipe.spec.run, reporter).states
+            counts = check_counts(plan, states)
+            made: list[Built] = []
+            for one in siblings([shard.path for shard in final_shards(plan, states)]):
+                own = replace(plan, recipe=one)
+                folder = plan.root / build_id(own, states)
+                manifest, reused = assemble(own, states, counts, folder, reporter.said, dict, latest=False)
+                made.append(Built(folder, manifest, reused, time.perf_counter() - started))
+            return made
+    except OSError as error:
+        if (failure := disk_failure(error, str(plan.root))) is not None:
+            raise failure from None
+        raise
 
 
 def _audited(plan: Plan, states: Mapping[str, StepState], reporter: Reporter) -> dict[str, Any]:

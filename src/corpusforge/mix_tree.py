@@ -16,7 +16,13 @@ OutputName = Literal["completion", "instruct"]
 GROUPS: tuple[Role, ...] = ("domain", "labelled", "public")
 # What is made and read as running text; a rewritten text is nothing else.
 AS_TEXT = ("reading", "rewrite")
-_CONTROLS = ("tokens", "rows", "max_epochs")
+# The share of domain and of public under a name: a little of the new in what the model knows (continued pre-training
+# that forgets little), or nearly all new (for knowledge that must stick, where forgetting is watched).
+PROFILES: Mapping[str, Mapping[str, str]] = {
+    "replay": {"domain": "2%", "public": "98%"},
+    "inject": {"domain": "90%", "public": "10%"},
+}
+CONTROLS = ("tokens", "rows", "max_epochs", "profile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,9 @@ def read_output(
     total = _total(value.get(unit, "all"), file, (*at, unit))
     epochs = _parsed(parse_epochs, value.get("max_epochs", 4 if name == "completion" else 1), file, (*at, "max_epochs"))
     usable = _usable(name, roles, made)
-    lines = {key: line for key, line in value.items() if key not in _CONTROLS}
+    lines = {key: line for key, line in value.items() if key not in CONTROLS}
+    if "profile" in value:
+        lines = _with_profile(name, value["profile"], lines, file, (*at, "profile"))
     children = _children(lines, file, at, roles, usable)
     named = {leaf for child in children for leaf in child.leaves()}
     children += _implied(children, [leaf for leaf in usable if leaf not in named], roles)
@@ -73,6 +81,30 @@ def read_output(
     if len(file.problems) > before or epochs is None:
         return None
     return OutputTree(name, total, unit, epochs, Node(name, Share(Fraction(1)), tuple(children)))
+
+
+def _with_profile(
+    name: OutputName, profile: Any, lines: dict[str, Any], file: YamlFile, at: Location
+) -> dict[str, Any]:
+    """The lines of an output with the shares that a profile stands for."""
+    if name != "completion":
+        what = "a profile gives shares to domain and public, which are part of completion alone."
+        file.problems.append(file.problem(at, what, "Remove it."))
+        return lines
+    if profile not in PROFILES:
+        hint = did_you_mean(str(profile), PROFILES)
+        file.problems.append(file.problem(at, f"no profile named {profile!r}.", hint))
+        return lines
+    made = dict(lines)
+    for group, share in PROFILES[profile].items():
+        own = made.get(group, {})
+        if not isinstance(own, Mapping) or "share" in own:
+            what = f"{group} has a share of its own, and the profile {profile!r} would give it {share}."
+            place = (*at[:-1], group, "share") if isinstance(own, Mapping) else (*at[:-1], group)
+            file.problems.append(file.problem(place, what, "Remove one of the two."))
+            continue
+        made[group] = {**own, "share": share}
+    return made
 
 
 def _usable(name: OutputName, roles: Mapping[str, Role], made: Sequence[str]) -> list[str]:

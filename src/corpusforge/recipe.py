@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from corpusforge.packed_settings import Packed, read_packed
 from corpusforge.source import Share, Source, read_source
 from corpusforge.stage import Role
 from corpusforge.stage_use import StageUse, read_use
-from corpusforge.yaml_file import Location, YamlFile, did_you_mean, expand_variables, load_yaml, validate
+from corpusforge.yaml_file import Change, Location, YamlFile, did_you_mean, expand_variables, load_yaml, validate
 
 CURATE = ("normalise", "redact", "language", "quality", "dedup", "segment", "holdout", "decontaminate")
 ROLES: tuple[Role, ...] = ("domain", "labelled", "public")
@@ -110,6 +111,11 @@ class RecipeFile(Closed):
     tokenizer: str = Field(
         description="Path to a tokenizer.json or its folder (relative to the workspace), or `bytes`."
     )
+    chat_template: str = Field(
+        default="auto",
+        description="How conversations are written for training: auto (the tokenizer's own chat template, where its "
+        "folder has one), plain (a `role: content` line a turn), or a Jinja2 file, relative to the workspace.",
+    )
     sources: SourceNames
     curate: dict[str, Any] = Field(default_factory=dict)
     generate: dict[str, Any] = Field(default_factory=dict)
@@ -143,6 +149,10 @@ class Recipe:
         """`bytes`, or the absolute path of the tokenizer."""
         return _tokenizer_path(self.spec.tokenizer, self.workspace)
 
+    def chat_template(self) -> str:
+        """`auto`, `plain`, or the absolute path of a template."""
+        return _template_path(self.spec.chat_template, self.workspace)
+
 
 def nearest_workspace(path: Path) -> Path | None:
     """The nearest folder at or above a path that holds `sources/`."""
@@ -167,9 +177,14 @@ def find_recipe(build: Path) -> Path:
     raise UsageError(f"no recipe named {name!r} lies around this build.", where=str(build), hint="Give --recipe.")
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe and its sources without touching data. Raises Problems with every mistake at once."""
+def read_recipe(path: Path, changes: Sequence[Change] = ()) -> Recipe:
+    """Read and check a recipe and its sources without touching data. Raises Problems with every mistake at once.
+
+    `changes` are read in place of what the file says.
+    """
     file = load_yaml(path)
+    if file.value is not None and not file.problems:
+        file.change(changes)
     if file.value is None or file.problems:
         raise Problems(_in_order(file.problems))
     workspace = find_workspace(path)
@@ -183,6 +198,7 @@ def read_recipe(path: Path) -> Recipe:
     sources, more = _read_sources(spec, file, workspace)
     if spec.tokenizer != "bytes":
         _check_tokenizer(spec, file, workspace)
+    _check_template(spec, file, workspace)
     curate = _curate(spec, file, workspace)
     generate = _generate(spec, file, curate, sources, workspace)
     # Sources that could not be read count as members: their own mistake is said once, not once more in the mix.
@@ -242,6 +258,21 @@ def _read_sources(spec: RecipeFile, file: YamlFile, workspace: Path) -> tuple[li
 def _tokenizer_path(name: str, workspace: Path) -> str:
     expanded = expand_variables(name)
     return expanded if expanded == "bytes" else str((workspace / expanded).resolve())
+
+
+def _template_path(name: str, workspace: Path) -> str:
+    return name if name in ("auto", "plain") else str((workspace / expand_variables(name)).resolve())
+
+
+def _check_template(spec: RecipeFile, file: YamlFile, workspace: Path) -> None:
+    try:
+        path = _template_path(spec.chat_template, workspace)
+    except ValueError as error:
+        file.problems.append(file.problem(("chat_template",), str(error)))
+        return
+    if path not in ("auto", "plain") and not Path(path).is_file():
+        what = f"no chat template at {spec.chat_template}."
+        file.problems.append(file.problem(("chat_template",), what, "Give auto, plain, or a Jinja2 file."))
 
 
 def _check_tokenizer(spec: RecipeFile, file: YamlFile, workspace: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from corpusforge.engine_choice import KINDS, settings_class
 from corpusforge.generation import BY_RULES, PROOFS, WRITTEN, ForAll
+from corpusforge.mix_tree import PROFILES
 from corpusforge.packed_settings import Packed
 from corpusforge.recipe import CURATE, Also, RecipeFile
 from corpusforge.shards import write_json
@@ -41,14 +42,16 @@ def recipe_schema() -> dict[str, Any]:
     schema["properties"]["generate"] = _closed(generate)
     group = {"anyOf": [_AMOUNT, {"type": "object", "additionalProperties": _AMOUNT}]}
     total = {"anyOf": [{"const": "all"}, _AMOUNT], "description": "The total, or all that shares and caps allow."}
-    output = {
+    output: dict[str, Any] = {
         "type": "object",
         "properties": {"tokens": total, "rows": total, "max_epochs": {"type": ["number", "string"]}},
         "additionalProperties": group,
     }
     packed = Packed.model_json_schema()
     definitions.update(packed.pop("$defs", {}))
-    mix = {"completion": output, "instruct": output, "packed": {"anyOf": [packed, {"type": ["boolean", "null"]}]}}
+    profile = {"enum": list(PROFILES), "description": "Shares of domain and public under a name; see the README."}
+    completion = {**output, "properties": {**output["properties"], "profile": profile}}
+    mix = {"completion": completion, "instruct": output, "packed": {"anyOf": [packed, {"type": ["boolean", "null"]}]}}
     schema["properties"]["mix"] = _closed(mix)
     schema["$schema"] = _DRAFT
     return schema

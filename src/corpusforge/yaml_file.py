@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,19 @@ Model = TypeVar("Model", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value to read in place of what a file says, or a key to read as if it were not there (`gone`).
+
+    `said` is where the user said so, such as `--set mix.completion.domain.share=3%`: mistakes in it are told there.
+    """
+
+    at: Location
+    value: Any
+    said: str
+    gone: bool = False
+
+
 @dataclass(slots=True)
 class YamlFile:
     """A parsed YAML file: plain values and, for each location in them, the line and column where it is written."""
@@ -32,10 +45,33 @@ class YamlFile:
     value: Any = None
     marks: dict[Location, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    changed: dict[Location, str] = field(default_factory=dict)
+
+    def change(self, changes: Sequence[Change]) -> None:
+        """Read other values than the file's; the file stays as it is. Mistakes go to `problems`."""
+        for one in changes:
+            owner = self.value
+            for depth, key in enumerate(one.at[:-1]):
+                if one.gone and key not in owner:
+                    break
+                inner = owner.setdefault(key, {})
+                if not isinstance(inner, dict):
+                    what = f"{'.'.join(map(str, one.at[: depth + 1]))} is {inner!r} here, not a mapping of settings."
+                    self.problems.append(Problem(one.said, what, f"See {self.where(one.at[: depth + 1])}."))
+                    break
+                owner = inner
+            else:
+                self.changed[one.at] = one.said
+                if one.gone:
+                    owner.pop(one.at[-1], None)
+                else:
+                    owner[one.at[-1]] = one.value
 
     def where(self, location: Location) -> str:
         """file:line:column of a location, or of the nearest enclosing one that is written down."""
         for end in range(len(location), -1, -1):
+            if location[:end] in self.changed:
+                return self.changed[location[:end]]
             if location[:end] in self.marks:
                 line, column = self.marks[location[:end]]
                 return f"{self.shown}:{line}:{column}"
