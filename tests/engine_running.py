@@ -86,7 +86,7 @@ def build(folder: Path, *words: str, code: int = GATE_FAILS, **environment: str)
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=900,
         env={**os.environ, **environment},
     )
     assert done.returncode == code, done.stderr
