@@ -88,6 +88,8 @@ def test_the_demo_in_the_package_is_the_demo_in_the_repository() -> None:
     assert (REPOSITORY / "recipes" / "demo.yaml").read_bytes() == (demo / "demo.yaml").read_bytes()
     for path in (demo / "sources").glob("*.yaml"):
         assert (REPOSITORY / "sources" / path.name).read_bytes() == path.read_bytes()
+    for path in (demo / "training").glob("*/*.yaml"):
+        assert (REPOSITORY / path.parent.name / path.name).read_bytes() == path.read_bytes()
 
 
 def test_the_schemas_that_editors_read_are_fresh() -> None:

@@ -47,11 +47,14 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The workspace to make or complete.")] = Path("."),
+    training: Annotated[
+        bool, typer.Option("--training", help="Also the recipes and the public text of make train-demo.")
+    ] = False,
 ) -> None:
     """Make a workspace: sources/, recipes/ with the demo, its data, and editor schemas. Overwrites nothing."""
     from corpusforge import commands
 
-    commands.init(folder)
+    commands.init(folder, training)
 
 
 @app.command()

@@ -12,12 +12,12 @@ from corpusforge.errors import GateFailed, NeedsApproval, UsageError
 from corpusforge.folders import builds_folder, cards_folder
 
 
-def init(folder: Path) -> None:
-    """Make or complete a workspace."""
+def init(folder: Path, training: bool = False) -> None:
+    """Make or complete a workspace, with `training` also for the demo of the trainer."""
     from corpusforge.schema import write_schemas
     from corpusforge.workspace import make_workspace
 
-    written, left = make_workspace(folder)
+    written, left = make_workspace(folder, training)
     schemas = write_schemas(folder)
     rooms: dict[Path, int] = {}
     for path in [*written, *schemas]:
@@ -26,7 +26,7 @@ def init(folder: Path) -> None:
         console.say(f"wrote {n} {'file' if n == 1 else 'files'} into {room}")
     if left:
         console.say(f"left {left} files as they are")
-    recipe = folder / "recipes" / "demo.yaml"
+    recipe = folder / "recipes" / ("train-demo.yaml" if training else "demo.yaml")
     console.say(f"Next: corpusforge build {shlex.quote(str(recipe))}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 from collections.abc import Iterator
 from importlib import resources
@@ -21,9 +22,21 @@ MODULES = (
 )  # fmt: skip
 
 
-def make_workspace(folder: Path) -> tuple[list[Path], int]:
-    """Write what is missing; the paths written, and how many files were there and left alone."""
+# Parts of the library that are no documentation of it: programs, platforms' leftovers, and what tests it.
+_NOT_LIBRARY = frozenset(
+    ("__pycache__", "encodings", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages", "dist-packages",
+     "test", "tests", "tkinter", "turtledemo")
+)  # fmt: skip
+
+
+def make_workspace(folder: Path, training: bool = False) -> tuple[list[Path], int]:
+    """Write what is missing; the paths written, and how many files were there and left alone.
+
+    With `training` also the recipes of `make train-demo` and their public text, which takes some seconds more.
+    """
     wanted = dict(_files())
+    if training:
+        wanted |= dict(_training_files())
     written: list[Path] = []
     for name, content in wanted.items():
         path = folder / name
@@ -63,11 +76,30 @@ def _python_modules() -> Iterator[tuple[str, bytes]]:
         path = library / (name.replace(".", "/") + ".py")
         if not path.is_file():
             path = library / name.replace(".", "/") / "__init__.py"
-        if not path.is_file():
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=sys.version_info[:2])
-        parts = [f"# {name}"]
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (said := ast.get_docstring(node)):
-                parts.append(said if isinstance(node, ast.Module) else f"## {node.name}\n\n{said}")
-        yield f"demo/public/modules/{name}.txt", ("\n\n".join(parts) + "\n").encode()
+        if path.is_file():
+            yield f"demo/public/modules/{name}.txt", _docstrings(name, path)
+
+
+def _docstrings(name: str, path: Path) -> bytes:
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=sys.version_info[:2])
+    parts = [f"# {name}"]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (said := ast.get_docstring(node)):
+            parts.append(said if isinstance(node, ast.Module) else f"## {node.name}\n\n{said}")
+    return ("\n\n".join(parts) + "\n").encode()
+
+
+def _training_files() -> Iterator[tuple[str, bytes]]:
+    """The recipes of `make train-demo`, and what every module of the library that the demo lacks says of itself."""
+    root = resources.files("corpusforge") / "demo" / "training"
+    for room in ("recipes", "sources"):
+        for entry in sorted((root / room).iterdir(), key=lambda e: e.name):
+            yield f"{room}/{entry.name}", entry.read_bytes()
+    library = Path(inspect.getsourcefile(ast) or "").parent
+    for folder, inner, names in os.walk(library):
+        inner[:] = sorted(set(inner) - _NOT_LIBRARY)
+        for path in (Path(folder, name) for name in sorted(names) if name.endswith(".py")):
+            parts = path.relative_to(library).with_suffix("").parts
+            module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            if module not in MODULES and b"\n\n" in (text := _docstrings(module, path)):
+                yield f"demo/library/{module}.txt", text
