@@ -96,12 +96,17 @@ def shown_path(path: Path) -> str:
 
 def load_yaml(path: Path) -> YamlFile:
     """Parse one YAML mapping. Mistakes of syntax are in `problems`; raises Problems only if the file is not there."""
-    shown = shown_path(path)
-    file = YamlFile(path, shown)
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise Problems([Problem(shown, f"cannot be read: {error.strerror}.", "Check the path.")]) from None
+        raise Problems([Problem(shown_path(path), f"cannot be read: {error.strerror}.", "Check the path.")]) from None
+    return parse_yaml(raw, path)
+
+
+def parse_yaml(raw: bytes, path: Path) -> YamlFile:
+    """Parse the bytes of one YAML mapping, read from `path`; mistakes are in `problems`."""
+    shown = shown_path(path)
+    file = YamlFile(path, shown)
     if len(raw) > MAX_BYTES:
         file.problems.append(Problem(f"{shown}:1:1", f"is larger than {MAX_BYTES} bytes.", "Is it really YAML?"))
         return file
