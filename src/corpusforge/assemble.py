@@ -176,6 +176,7 @@ def resolved(recipe: Recipe) -> dict[str, Any]:
     spec = recipe.spec.model_dump(mode="json", exclude={"run"})
     spec["gates"] = recipe.spec.gates.shown()
     spec["tokenizer"] = Path(recipe.spec.tokenizer).name
+    spec["chat_template"] = Path(recipe.spec.chat_template).name
     return spec
 
 

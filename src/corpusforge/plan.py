@@ -106,7 +106,10 @@ def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
         rows = (clean.name,)
     heads = [before, *rows]
     tokens = find_stage("tokens")
-    settings = tokens.Settings.model_validate({"tokenizer": recipe.tokenizer()})
+    written = {"tokenizer": recipe.tokenizer(), "chat_template": recipe.chat_template()}
+    settings = tokens.Settings.model_validate(written)
+    # Tokens are counted last: a template that cannot be used would be told after hours of other work.
+    tokens.check(settings)
     steps.append(_step(recipe, StageUse("tokens", tokens, settings, written="tokens"), tuple(heads), facts, False))
     return steps, ["tokens"]
 

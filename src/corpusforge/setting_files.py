@@ -84,7 +84,7 @@ def content_of(path: Path, *, whole: bool = False) -> str:
     if whole:
         inside = sorted(p for p in path.rglob("*") if p.is_file())
     else:
-        inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix in (".json", ".txt", ".model"))
+        inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix in (".json", ".txt", ".model", ".jinja"))
     return fingerprint([[p.relative_to(path).as_posix(), sha256_file(p)] for p in inside])
 
 

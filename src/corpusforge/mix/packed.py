@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpusforge.errors import NotConserved
+from corpusforge.mix.chat_template import AUTO, load_template, template_text
 from corpusforge.mix.packed_bins import Packing, keep_open, pack
 from corpusforge.mix.packed_documents import Document, held_out, mixed
 from corpusforge.mix.packed_order import order
 from corpusforge.mix.packed_tokens import Encoder
 from corpusforge.mix.packed_write import Documents, Scratch, write_sequences
 from corpusforge.packed_settings import ROLES, Packed
+from corpusforge.shards import sha256_file
 
 if TYPE_CHECKING:
     from corpusforge.recipe import Recipe
@@ -25,12 +27,14 @@ _BATCH_ROWS = 512
 
 @dataclass(frozen=True, slots=True)
 class PackSpec:
-    """What to pack with: the settings, the tokenizer (a path or `bytes`), the seed, and each source's role."""
+    """What to pack with: the settings, the tokenizer (a path or `bytes`), the seed, each source's role, and how
+    conversations are written (see `TokensSettings.chat_template`)."""
 
     settings: Packed
     tokenizer: str
     seed: int
     roles: Mapping[str, str]
+    chat_template: str = AUTO
 
 
 def build_packed(shards: Sequence[Path], recipe: Recipe, mix: Mapping[str, Any], out: Path) -> dict[str, Any] | None:
@@ -38,7 +42,8 @@ def build_packed(shards: Sequence[Path], recipe: Recipe, mix: Mapping[str, Any],
     if recipe.packed is None:
         return None
     roles = {source.name: source.role for source in recipe.sources}
-    return write_packed(shards, PackSpec(recipe.packed, recipe.tokenizer(), recipe.spec.seed, roles), mix, out)
+    spec = PackSpec(recipe.packed, recipe.tokenizer(), recipe.spec.seed, roles, recipe.chat_template())
+    return write_packed(shards, spec, mix, out)
 
 
 def write_packed(shards: Sequence[Path], spec: PackSpec, mix: Mapping[str, Any], out: Path) -> dict[str, Any]:
@@ -48,7 +53,7 @@ def write_packed(shards: Sequence[Path], spec: PackSpec, mix: Mapping[str, Any],
     Every document of the mix is in it to the token. Memory is bounded by some hundred bytes a document; tokens wait on
     disk, five bytes each. Raises NotConserved where counts differ, and UsageError where no end token is known.
     """
-    encoder = Encoder(spec.tokenizer, spec.settings.eos)
+    encoder = Encoder(spec.tokenizer, spec.settings.eos, spec.chat_template)
     outputs: dict[str, Any] = {}
     for name, told in mix.items():
         report = _write(mixed(shards, name, told["files"], out), spec, encoder, out / "packed" / name)
@@ -58,6 +63,9 @@ def write_packed(shards: Sequence[Path], spec: PackSpec, mix: Mapping[str, Any],
         outputs[name] = report
     held = held_out(shards, spec.roles, spec.seed, spec.settings.holdout_tokens)
     holdout = _write(held, spec, encoder, out / "packed" / "holdout")
+    template = out / "packed" / "chat_template.jinja"
+    template.write_text(template_text(spec.tokenizer, spec.chat_template), "utf-8", newline="")
+    form = "plain" if load_template(spec.tokenizer, spec.chat_template) is None else "template"
     return {
         "format": FORMAT,
         "length": spec.settings.length,
@@ -65,10 +73,15 @@ def write_packed(shards: Sequence[Path], spec: PackSpec, mix: Mapping[str, Any],
         "eos_token": encoder.eos_token,
         "vocabulary": encoder.vocabulary,
         "roles": list(ROLES),
-        "files": [file for one in (*outputs.values(), holdout) for file in one["files"]],
+        "conversations": form,
+        "files": [*(file for one in (*outputs.values(), holdout) for file in one["files"]), _told(template, out)],
         "outputs": outputs,
         "holdout": holdout,
     }
+
+
+def _told(path: Path, out: Path) -> dict[str, Any]:
+    return {"path": path.relative_to(out).as_posix(), "sha256": sha256_file(path), "bytes": path.stat().st_size}
 
 
 def _write(documents: Iterable[Document], spec: PackSpec, encoder: Encoder, folder: Path) -> dict[str, Any]:

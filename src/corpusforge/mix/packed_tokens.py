@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from corpusforge.errors import UsageError
+from corpusforge.mix.chat_template import AUTO, load_template
 from corpusforge.mix.render import instruct_text
 from corpusforge.mix.tokenizer import load_tokenizer
-from corpusforge.packed_settings import ROLES
+from corpusforge.packed_settings import ROLES, TokenRole
 from corpusforge.record import Message
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ class Tokens:
 class Encoder:
     """Encodes rows with the recipe's tokenizer; `vocabulary` is one more than the largest id that can come out."""
 
-    def __init__(self, tokenizer: str, eos: str | None) -> None:
+    def __init__(self, tokenizer: str, eos: str | None, chat_template: str = AUTO) -> None:
         self._loaded: Any = None
+        self._template = load_template(tokenizer, chat_template)
         if tokenizer == "bytes":
             self.eos, self.eos_token, self.vocabulary = BYTES_EOS, "", BYTES_EOS + 1
             return
@@ -59,14 +61,16 @@ class Encoder:
         return [Tokens(one, np.full(len(one), _TEXT, dtype=np.int8)) for one in ended]
 
     def conversations(self, conversations: Sequence[tuple[Message, ...]]) -> list[Tokens]:
-        """Conversations in the plain form that is counted: a `role: content` line a turn.
+        """Conversations as they are counted: by the chat template, or plain, a `role: content` line a turn.
 
         `role: ` is `frame`; a turn's content and the line break (or end token) behind it have the turn's role, so that
-        a model learns where its answer ends. A token over two of them has the role of its last character.
+        a model learns where its answer ends. What a template has of each role says `ChatTemplate.parts`; it ends
+        conversations itself. A token over two roles has that of its last character.
         """
         import numpy as np
 
-        texts = [instruct_text(messages) for messages in conversations]
+        shown = [self._shown(messages) for messages in conversations]
+        texts = [text for text, _ in shown]
         if self._loaded is None:
             encoded = [text.encode() for text in texts]
             ids = [np.frombuffer(one, dtype=np.uint8).astype(np.int32) for one in encoded]
@@ -76,11 +80,24 @@ class Encoder:
             ids = [np.asarray(one.ids, dtype=np.int32) for one in found]
             lasts = [np.asarray([max(a, b - 1) for a, b in one.offsets], dtype=np.int64) for one in found]
         made: list[Tokens] = []
-        for one, last, messages in zip(ids, lasts, conversations, strict=True):
-            roles = _turns(messages)[last]
+        for one, last, (_, whose), messages in zip(ids, lasts, shown, conversations, strict=True):
+            roles = whose[last]
+            if self._template is not None:
+                made.append(Tokens(one, roles))
+                continue
             end = np.int8(ROLES.index(messages[-1].role))
             made.append(Tokens(np.append(one, np.int32(self.eos)), np.append(roles, end)))
         return made
+
+    def _shown(self, messages: tuple[Message, ...]) -> tuple[str, npt.NDArray[np.int8]]:
+        """The text of a conversation, and the role of each character."""
+        import numpy as np
+
+        if self._template is None:
+            return instruct_text(messages), _turns(messages)
+        parts = self._template.parts(messages)
+        whose = [np.full(len(part.text), ROLES.index(cast(TokenRole, part.role)), dtype=np.int8) for part in parts]
+        return "".join(part.text for part in parts), np.concatenate(whose)
 
 
 def _turns(messages: Sequence[Message]) -> npt.NDArray[np.int8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from corpusforge.mix.chat_template import ChatTemplate
 from corpusforge.record import Message, Record, render
 
 Form = Literal["completion", "instruct"]
@@ -59,20 +60,20 @@ def instruct_messages(record: Record) -> tuple[Message, ...] | None:
     return tuple(turns) if any(turn.role == "assistant" for turn in turns) else None
 
 
-def instruct_text(messages: tuple[Message, ...]) -> str:
-    """The turns in the plain form whose tokens are counted: one `role: content` line a turn.
+def instruct_text(messages: tuple[Message, ...], template: ChatTemplate | None = None) -> str:
+    """The turns as they are trained and counted: by a chat template, or plain as one `role: content` line a turn.
 
-    The trainer's chat template may add some tokens a turn; the shares are of these tokens, which every tokenizer has.
+    Raises Unrenderable where the template refuses them.
     """
-    return render(messages)
+    return render(messages) if template is None else "".join(part.text for part in template.parts(messages))
 
 
-def form_text(record: Record, form: Form) -> str | None:
-    """The text of one form, or None if the record has no such form."""
+def form_text(record: Record, form: Form, template: ChatTemplate | None = None) -> str | None:
+    """The text of one form, or None if the record has no such form. Raises Unrenderable, see `instruct_text`."""
     if form == "completion":
         return completion_text(record)
     messages = instruct_messages(record)
-    return None if messages is None else instruct_text(messages)
+    return None if messages is None else instruct_text(messages, template)
 
 
 def form_tokens(record: Record, form: Form) -> int:
