@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from corpusforge import cli_train
+from corpusforge.cli_words import BuildArgument, BuildsOption, CardsOption, JsonOption, QuietOption, RecipeArgument
 from corpusforge.errors import CorpusforgeError
 
 app = typer.Typer(
@@ -28,20 +30,6 @@ fit = typer.Typer(
 )
 app.add_typer(fit, name="fit")
 INTERRUPTED = 130
-
-RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/demo.yaml.")]
-BuildArgument = Annotated[
-    str, typer.Argument(metavar="BUILD", help="A build's folder, or a recipe's name for its latest.")
-]
-BuildsOption = Annotated[
-    Path | None, typer.Option("--builds", metavar="DIR", help="Where builds lie; by default builds/ of the workspace.")
-]
-CardsOption = Annotated[
-    Path | None,
-    typer.Option("--cards", metavar="DIR", help="Where approved cards lie; by default data_cards/ of the workspace."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
 
 
 @app.command()
@@ -226,58 +214,7 @@ def evaluate(
     )
 
 
-@app.command()
-def train(
-    build: BuildArgument,
-    config: Annotated[Path, typer.Option("--config", metavar="FILE", help="The run's settings: train/configs/.")],
-    builds: BuildsOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="The run's folder, resumed if it holds one.")
-    ] = None,
-    cards: CardsOption = None,
-    change: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting.")] = None,
-    unapproved: Annotated[bool, typer.Option("--unapproved", help="Train on a mix that nobody approved.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, with samples.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Train a model on a build's packed mix, with a ledger of what it consumed; resumes by default."""
-    from corpusforge import train_command
-
-    train_command.train(build, config, builds, out, cards, change or [], unapproved, dry_run, as_json)
-
-
-@app.command()
-def verify(
-    checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or final/ of a finished run.")
-    ],
-    build: Annotated[
-        str | None, typer.Option("--build", help="The build's folder, where its id is not enough to find it.")
-    ] = None,
-    builds: BuildsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Recount from the build's files what a model was trained on, to the token."""
-    from corpusforge import train_command
-
-    train_command.verify(checkpoint, build, builds, as_json)
-
-
-@app.command()
-def export(
-    build: BuildArgument,
-    to: Annotated[str, typer.Option("--to", help="datasets, trl, llama-factory or axolotl.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The new folder.")],
-    output: Annotated[
-        list[str] | None, typer.Option("--output", help="completion or instruct; by default all that is packed.")
-    ] = None,
-    builds: BuildsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write a build's packed schedule for another trainer, in its order, with a README of what is lost there."""
-    from corpusforge import export_command
-
-    export_command.export(build, to, out, output or [], builds, as_json)
+cli_train.add(app)
 
 
 @app.command("ls")

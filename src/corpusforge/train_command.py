@@ -38,7 +38,7 @@ def train(
         hint = "Run pip install 'corpusforge[train]'."
         raise UsageError(f"the trainer's libraries are not installed ({error.name}).", hint=hint) from error
     except TrainError as error:
-        raise _as_ours(error) from error
+        raise as_ours(error) from error
     if as_json:
         console.data_json(told)
     elif dry_run:
@@ -59,7 +59,7 @@ def verify(checkpoint: Path, build: str | None, builds: Path | None, as_json: bo
         receipt = read_receipt(checkpoint)
         wrong = recount(checkpoint, read_build(find_build(build or receipt["build"], builds)))
     except TrainError as error:
-        raise _as_ours(error) from error
+        raise as_ours(error) from error
     tokens = sum(row["tokens"] for row in receipt["ledger"])
     if as_json:
         told = {
@@ -78,7 +78,8 @@ def verify(checkpoint: Path, build: str | None, builds: Path | None, as_json: bo
         raise StepFailed(" ".join(wrong), where=str(checkpoint), hint="Ask for the build that it was trained on.")
 
 
-def _as_ours(error: Any) -> CorpusforgeError:
+def as_ours(error: Any) -> CorpusforgeError:
+    """The trainer's error as one of ours, with its exit code."""
     kinds: dict[int, type[CorpusforgeError]] = {2: UsageError, 3: NeedsApproval}
     made = kinds.get(error.exit_code, StepFailed)(error.what, where=error.where, hint=error.hint)
     # 130 is an interruption, which has saved a checkpoint: the shell must see it as one.

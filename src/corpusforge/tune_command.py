@@ -1,0 +1,182 @@
+"""What `corpusforge tune` does: sibling mixes, a proxy on each, a law of their losses, a share under the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from corpusforge import console
+from corpusforge.errors import StepFailed, UsageError
+from corpusforge.train_command import as_ours
+from corpusforge.yaml_file import shown_path
+
+if TYPE_CHECKING:
+    from corpusforge.tune.proxies import Proxies, Proxy
+    from corpusforge.tune.tuning import Against, Proposal
+    from corpusforge_train.config import Config
+
+
+def tune(
+    recipe: Path,
+    config_file: Path,
+    shares: str,
+    budget: float,
+    seeds: int | None,
+    tokens: str | None,
+    out: Path | None,
+    builds: Path | None,
+    changes: Sequence[str],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Propose a domain share for a recipe's mix, or say what is missing for one.
+
+    Raises UsageError for what cannot be right, before anything is built where that can be known; StepFailed, after the
+    report is written, where the evidence is not enough.
+    """
+    from corpusforge.recipe import read_recipe
+    from corpusforge.tune.page import write_report
+    from corpusforge.tune.tuning import REACH
+
+    config = _config(config_file, changes)
+    count = _seed_count(config, seeds)
+    wanted = _shares(shares)
+    told = read_recipe(recipe)
+    if told.completion is None or told.packed is None:
+        hint = "Add `packed: {length: 1024}` to its mix."
+        raise UsageError("the recipe packs no completion to train on.", where=shown_path(recipe), hint=hint)
+    target = _tokens(tokens)
+    place = out or Path("runs") / told.name / "tune"
+    runs = _runs(recipe, wanted, config_file, config, changes, count, builds, place, quiet)
+    proxies = _gathered(runs, config)
+    if target is not None and target > REACH * proxies.tokens[-1]:
+        what = f"the law reaches {REACH:g} times the {proxies.tokens[-1]:,.0f} tokens measured, not {target:,}."
+        raise UsageError(what, where="--tokens", hint=f"Mix {target / REACH:,.0f} tokens or more for the proxies.")
+    proposal = _proposal(proxies, budget, target, config)
+    written = write_report(place, told.name, proxies, proposal)
+    if as_json:
+        console.data_json({**written.value, "out": str(place)})
+    else:
+        _tell(proposal, proxies, written.page)
+    if proposal.share is None:
+        raise StepFailed(_not_enough(proposal, len(proxies.share)), where=told.name, hint=_more(proposal))
+
+
+def _config(path: Path, changes: Sequence[str]) -> Config:
+    try:
+        import torch  # noqa: F401
+
+        from corpusforge_train.config import load_config
+        from corpusforge_train.errors import TrainError
+    except ImportError as error:
+        hint = "Run pip install 'corpusforge[train]'."
+        raise UsageError(f"the trainer's libraries are not installed ({error.name}).", hint=hint) from error
+    try:
+        config = load_config(path, tuple(changes))
+    except TrainError as error:
+        raise as_ours(error) from error
+    if config.data.outputs != ("completion",):
+        what = "a share of completion is tuned, so the proxies train on completion alone."
+        raise UsageError(what, where=f"{shown_path(path)}: data.outputs", hint="Write [completion].")
+    return config
+
+
+def _seed_count(config: Config, asked: int | None) -> int:
+    """How many seeds; where weights come from a folder and all are trained, a seed changes nothing."""
+    moves = config.model.random is not None or config.lora is not None
+    if asked is not None and asked > 1 and not moves:
+        what = "a seed changes nothing in a run of all weights that begins from a given model."
+        raise UsageError(what, where="--seeds", hint="Name more shares: each is a run of its own.")
+    return asked or (2 if moves else 1)
+
+
+def _shares(text: str) -> list[str]:
+    from corpusforge.tune.tuning import LEAST_SHARES
+
+    shares = [part.strip() for part in text.split(",") if part.strip()]
+    if len(shares) < LEAST_SHARES:
+        what = f"{len(shares)} shares are too few: a law has three parameters to find."
+        raise UsageError(what, where="--shares", hint="Write --shares 1%,2%,5%,10%.")
+    return shares
+
+
+def _tokens(text: str | None) -> int | None:
+    from corpusforge.units import parse_count
+
+    try:
+        return None if text is None else parse_count(text)
+    except ValueError as error:
+        raise UsageError(str(error), where="--tokens") from None
+
+
+def _runs(
+    recipe: Path,
+    shares: Sequence[str],
+    config_file: Path,
+    config: Config,
+    changes: Sequence[str],
+    seeds: int,
+    builds: Path | None,
+    out: Path,
+    quiet: bool,
+) -> list[Proxy]:
+    """The proxies of all shares and seeds, trained where they are not there."""
+    from corpusforge import proxy_runs
+    from corpusforge.progress import Progress
+    from corpusforge.sweep import sweep
+    from corpusforge_train.errors import TrainError
+
+    siblings = sweep(recipe, shares, builds, reporter=Progress(quiet))
+    folders = [sibling.folder for sibling in siblings]
+    todo = proxy_runs.tasks(folders, config, range(config.seed, config.seed + seeds), out)
+    found = []
+    for number, task in enumerate(todo, 1):
+        if not quiet:
+            state = "measured before" if proxy_runs.finished(task) else "training"
+            console.say(f"proxy {number} of {len(todo)}: {task.share:.2%} domain, seed {task.seed}: {state}")
+        try:
+            found.append(proxy_runs.run(task, config_file, changes, config, quiet))
+        except TrainError as error:
+            raise as_ours(error) from error
+    return found
+
+
+def _gathered(runs: Sequence[Proxy], config: Config) -> Proxies:
+    from corpusforge.tune.proxies import gather
+
+    try:
+        return gather(runs, paired=config.model.random is not None)
+    except ValueError as error:
+        hint = "Give mix.completion.tokens a number that every share can reach."
+        raise UsageError(f"{error}, so no law compares them.", where="--shares", hint=hint) from None
+
+
+def _proposal(proxies: Proxies, budget: float, tokens: int | None, config: Config) -> Proposal:
+    from corpusforge.tune.tuning import tune as decide
+
+    against: Against = "least" if config.model.random is not None else "before"
+    if tokens is not None and len(proxies.tokens) == 1 and abs(tokens / proxies.tokens[-1] - 1) > 0.01:
+        what = "the rate of these runs is not constant, so that nothing is known of another number of tokens."
+        raise UsageError(what, where="--tokens", hint="Set schedule.kind to constant in the config.")
+    return decide(proxies, budget, tokens, against)
+
+
+def _tell(proposal: Proposal, proxies: Proxies, page: Path) -> None:
+    from corpusforge.tune.wording import percent, sentences
+
+    if proposal.share is not None:
+        console.data(f"mix.completion.domain.share={percent(proposal.share)}")
+    for line in sentences(proposal, proxies):
+        console.data(line)
+    console.data(f"report: {page}")
+
+
+def _not_enough(proposal: Proposal, runs: int) -> str:
+    return f"{runs} runs are not enough evidence to propose a share: {'; '.join(proposal.missing)}."
+
+
+def _more(proposal: Proposal) -> str:
+    if proposal.more_runs is None:
+        return "More runs of this kind would not settle it: try other shares, longer runs, or another --budget."
+    return f"About {proposal.more_runs} more runs should settle it: raise --seeds, or name shares between these."
