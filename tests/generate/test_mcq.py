@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 from corpusforge.generate.mcq import MCQ
@@ -56,6 +57,18 @@ def test_no_far_option_is_used_over_and_over(tmp_path: Path) -> None:
     rows, _, _ = run(MCQ, {"kb-00000": manuals(60)}, tmp_path)
     used = Counter(row.meta["options"][at] for row in rows["kb-00000"] for at in row.meta["far"])
     assert used.most_common(1)[0][1] <= 0.15 * len(rows["kb-00000"])
+
+
+def test_how_often_an_option_stands_in_the_set_does_not_tell_the_right_one(tmp_path: Path) -> None:
+    """Who counts the options of all items must not learn that what stands in many of them is wrong."""
+    rows, _, _ = run(MCQ, {"kb-00000": manuals(60)}, tmp_path)
+    told = Counter(option for row in rows["kb-00000"] for option in row.meta["options"])
+    right = wrong = 0.0
+    for row in rows["kb-00000"]:
+        counts = [log(told[option]) for option in row.meta["options"]]
+        right += counts[row.meta["gold"]]
+        wrong += (sum(counts) - counts[row.meta["gold"]]) / (len(counts) - 1)
+    assert abs(right - wrong) <= 0.2 * len(rows["kb-00000"])
 
 
 def test_hold_out_values_never_reach_training_items(tmp_path: Path) -> None:

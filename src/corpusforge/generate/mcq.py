@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -43,7 +44,7 @@ class MCQ(Stage):
     """Items whose wrong options are checked to be false, of one form and length, with the right one in any place."""
 
     name: ClassVar[str] = "mcq"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("pyyaml",)
     makes: ClassVar[bool] = True
     Settings: ClassVar[type[StageSettings]] = MCQSettings
@@ -55,14 +56,7 @@ class MCQ(Stage):
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
         """The items that this shard could make: hashes of their questions, and their answers as values to draw from."""
-        return offers_table(
-            Offer(
-                asked(row, pair.ask.key, gold, record.side),
-                form(record, pair, gold), pair.slot, gold, record.group, topic(record),
-            )
-            for record in records
-            for row, pair, gold in _candidates(record, ctx)
-        )  # fmt: skip
+        return offers_table(offer for record in records for offer in _offers(record, ctx))
 
     def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
         """Per shard, the rows whose question stands elsewhere too and the values that wrong options are drawn from."""
@@ -108,6 +102,17 @@ class MCQ(Stage):
                 ctx.count(record.source, reason)
             if not made:
                 yield Dropped(record, min(reasons) if reasons else "no-mcq-found")
+
+
+def _offers(record: Record, ctx: StageContext) -> Iterator[Offer]:
+    tried: Counter[int] = Counter()
+    for row, pair, gold in _candidates(record, ctx):
+        tried[pair.section] += 1
+        yield Offer(
+            asked(row, pair.ask.key, gold, record.side),
+            form(record, pair, gold), pair.slot, gold, record.group, topic(record),
+            asked=tried[pair.section] <= ctx.settings.per_passage,
+        )  # fmt: skip
 
 
 def _candidates(record: Record, ctx: StageContext) -> Iterator[tuple[str, Pair, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,10 @@ MOST_SETS = 8
 NONE_LONGER = 70
 OVERLAP = 0.15
 LIKENESS = 0.9
+# How much sooner a value is drawn that is the right option of another item.
+ASKED_FIRST = 2
 _SHORT = 8
+_GOLDEN, _WHOLE = 0x9E3779B97F4A7C15, (1 << 64) - 1
 # `{{path}}` stands for what the user puts in; `{{[-l|--list]}}` are two ways to write an option.
 _ARGUMENT = re.compile(r"\{\{(?!\[)[^}]*\}\}")
 # Which of several protocols is meant no question says.
@@ -304,7 +306,7 @@ def _near(question: Question, pool: Pool) -> Iterator[tuple[str, bool]]:
     yield from ((value, False) for value in _shuffled(row, beside) if form(question.record, pair, value) == alike)
     yield from ((text, True) for text in altered(question.gold, pair.family, row) if _untold(question, text))
     if ":" in pair.slot:
-        for value in _from_place(row, pool.by_slot.get(pair.slot, [])):
+        for value in _drawn(row, pool.by_slot.get(pair.slot, [])):
             if value.group != question.record.group and _untold(question, value.value):
                 yield value.value, False
 
@@ -318,7 +320,7 @@ def _far(question: Question, pool: Pool) -> Iterator[Value]:
     seen: set[str] = set()
     own = question.topic
     for values in (same_slot, pool.by_form.get(alike, [])):
-        for value in _from_place(question.row, values):
+        for value in _drawn(question.row, values):
             if value.group == question.record.group or value.topic == own or value.value in seen:
                 continue
             seen.add(value.value)
@@ -338,11 +340,21 @@ def _by_likeness(question: Question) -> list[str]:
     return sorted({as_option(value, "command") for value in question.pair.siblings}, key=rank)
 
 
-def _from_place(row: str, values: list[Value]) -> Iterator[Value]:
-    # Values lie on a ring by their hashes and an item starts at its own: a value more or less touches few items.
-    start = bisect_left(values, stable_hash(row), key=lambda value: value.rank)
-    yield from values[start:]
-    yield from values[:start]
+def _drawn(row: str, values: list[Value]) -> Iterator[Value]:
+    """The values in an order of the row's own.
+
+    A value comes first for as many rows as any other, so that how often an option stands in the set tells nothing (on a
+    ring of hashes, one behind a gap came first for many); what is right elsewhere and so stands in the set anyway comes
+    first for more rows, or it would be wrong more often than right. A value more or less touches few items.
+    """
+    own = int(stable_hash(row), 16)
+
+    def place(value: Value) -> int:
+        # Multiplicative hashing: the high bits of the product, of which each depends on all bits of both hashes.
+        mixed = ((int(value.rank, 16) ^ own) * _GOLDEN & _WHOLE) >> 8
+        return mixed // ASKED_FIRST if value.asked else mixed
+
+    yield from sorted(values, key=place)
 
 
 def _shuffled(row: str, values: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,15 @@ PER_FORM = 400
 PER_SLOT = 40
 ENOUGH_TOPICS = 20
 _FIELDS = ("form", "slot", "value", "group", "topic")
+_MARKS = ("holdout", "asked")
 # Much faster than the class's own comparing.
-_ORDER = attrgetter("rank", *_FIELDS, "holdout")
+_ORDER = attrgetter("rank", *_FIELDS, *_MARKS)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Value:
-    """A value that answers some question: its order by hash, what it is, and where it is from."""
+    """A value that answers some question: its order by hash, what it is, where it is from, and whether that question is
+    among the first that its section is asked."""
 
     rank: str
     form: str
@@ -34,6 +36,7 @@ class Value:
     group: str
     topic: str
     holdout: bool
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Offer:
     value: str
     group: str
     topic: str
+    asked: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ def offers_table(offers: Iterable[Offer]) -> pa.Table:
         for name in ("row", "question", "answer")
     }
     columns["holdout"] = pa.array([line.row.holdout for line in lines], pa.bool_())
+    columns["asked"] = pa.array([line.asked for line in lines], pa.bool_())
     for name in _FIELDS:
         columns[name] = pa.array([getattr(line, name) for line in lines], pa.string())
     return pa.table(columns)
@@ -102,8 +107,8 @@ def read_pool(table: pa.Table | None) -> dict[bool, Pool]:
     pools = {True: Pool(), False: Pool()}
     if table is None:
         return pools
-    for row in table.filter(table["form"].is_valid()).select([*_FIELDS, "holdout"]).to_pylist():
-        # Another hash than that of the sample, whose ranks are all small: places must spread over the ring.
+    for row in table.filter(table["form"].is_valid()).select([*_FIELDS, *_MARKS]).to_pylist():
+        # Another hash than that of the sample, whose ranks are all small.
         value = Value(rank=stable_hash("place", row["form"], row["value"]), **row)
         for side, pool in pools.items():
             if side or not value.holdout:
@@ -117,14 +122,14 @@ def read_pool(table: pa.Table | None) -> dict[bool, Pool]:
 
 def _value(row: dict[str, Any]) -> Value:
     rank = stable_hash(row["form"], normalised(row["value"]))
-    return Value(rank, row["form"], row["slot"], row["value"], row["group"], row["topic"], row["holdout"])
+    return Value(rank, row["form"], row["slot"], row["value"], row["group"], row["topic"], row["holdout"], row["asked"])
 
 
 def _values(survey: Survey) -> Iterator[Value]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(survey.path) as file:
-        for batch in file.iter_batches(batch_size=4096, columns=[*_FIELDS, "holdout"]):
+        for batch in file.iter_batches(batch_size=4096, columns=[*_FIELDS, *_MARKS]):
             for row in batch.to_pylist():
                 yield _value(row)
 
@@ -134,7 +139,9 @@ def _sample(values: Iterable[Value]) -> Iterator[Value]:
     for value in values:
         # Equal values are one; the smallest stands for all, whatever the order.
         key = (value.rank, value.slot, value.holdout)
-        first[key] = min(first.get(key, value), value)
+        known = first.get(key)
+        also = known is not None and (known.asked or value.asked)
+        first[key] = value if known is None else replace(min(known, value), asked=also)
     kept: set[Value] = set()
     for few in _by_form(first.values()).values():
         kept.update(_first(few, PER_FORM))
@@ -161,7 +168,8 @@ def _table(values: Sequence[Value], left_out: pa.Table | None) -> pa.Table:
     import pyarrow as pa
 
     columns = {name: pa.array([getattr(value, name) for value in values], pa.string()) for name in _FIELDS}
-    columns["holdout"] = pa.array([value.holdout for value in values], pa.bool_())
+    for name in _MARKS:
+        columns[name] = pa.array([getattr(value, name) for value in values], pa.bool_())
     pool = pa.table(columns)
     empty = pa.table({"row": pa.array([], pa.string()), "reason": pa.array([], pa.string())})
     return pa.concat_tables([left_out if left_out is not None else empty, pool], promote_options="default")
