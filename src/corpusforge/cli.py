@@ -92,6 +92,31 @@ def generate(
 
 
 @app.command()
+def mix(
+    recipe: RecipeArgument,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Try mix.completion.domain.share=3%; repeats."),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Keep what --set tries in the recipe; comments stay.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show again at every save, until Ctrl-C.")] = False,
+    peek: Annotated[
+        int | None, typer.Option("--peek", min=1, max=1000, help="Show so many packed sequences, chosen by a hash.")
+    ] = None,
+    sweep: Annotated[
+        str | None, typer.Option("--sweep", metavar="PART=SHARES", help="Build siblings: domain=1%,2%,5%,10%.")
+    ] = None,
+    builds: BuildsOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show the mix: shares asked and realised, tokens had and taken, epochs, what binds; try others without a build."""
+    from corpusforge import mix_commands
+
+    mix_commands.mix(recipe, change or [], write, watch, peek, sweep, builds, as_json, quiet)
+
+
+@app.command()
 def show(
     build: BuildArgument,
     builds: BuildsOption = None,
@@ -182,10 +207,15 @@ def audit(
 def evaluate(
     build: BuildArgument,
     model: Annotated[
-        str, typer.Option("--model", metavar="ENGINE", help="kind=endpoint,model=NAME,address=URL or a YAML file.")
-    ],
+        str | None,
+        typer.Option("--model", metavar="ENGINE", help="kind=endpoint,model=NAME,address=URL or a YAML file."),
+    ] = None,
     against: Annotated[
         str | None, typer.Option("--against", metavar="ENGINE", help="A second model; differences are paired.")
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="DIR", help="A training run: its model, against the one that it began with."),
     ] = None,
     judge: Annotated[
         str | None, typer.Option("--judge", metavar="ENGINE", help="The model that grades open answers.")
@@ -210,7 +240,7 @@ def evaluate(
     from corpusforge import evaluation
 
     evaluation.evaluate(
-        build, builds, model, against, judge, labels, task or [], limit, rotations, likelihoods, out, as_json, quiet
+        build, builds, model, against, run, judge, labels, task or [], limit, rotations, likelihoods, out, as_json, quiet
     )
 
 

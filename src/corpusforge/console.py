@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
+
+# Foreground colours that are told apart on light and dark grounds, by people who cannot tell red from green too.
+_PALETTE = (34, 33, 35, 36, 31, 32, 94, 95)
+_STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def say(line: str) -> None:
@@ -95,3 +102,27 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s"
+
+
+def colours() -> bool:
+    """Whether colours are seen as such: stdout is a terminal, and nobody asked for none (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def painter(names: Iterable[str]) -> Callable[[str, str], str]:
+    """A function from a name and a line to the line in the name's own colour; as it is where there are no colours."""
+    palette = dict(zip(sorted(names), itertools.cycle(_PALETTE)))
+    shown = colours()
+    return lambda name, line: f"\x1b[{palette.get(name, 0)}m{line}\x1b[0m" if shown else line
+
+
+def harmless(text: str) -> str:
+    """Text of a corpus without what would steer a terminal."""
+    return _STEERS.sub("·", text)
+
+
+def clear() -> None:
+    """An empty screen where stdout is a terminal; nothing elsewhere."""
+    if sys.stdout.isatty():
+        sys.stdout.write("\x1b[2J\x1b[H")
+    sys.stdout.flush()

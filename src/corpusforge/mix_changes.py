@@ -39,9 +39,8 @@ def read_wish(text: str) -> Wish:
     if at[0] != "mix":
         hint = f"Did you mean 'mix.{key}'?" if at[0] in _SECTIONS else did_you_mean(at[0], ("mix",))
         raise UsageError(f"{key!r} is no key of the mix.", where=said, hint=hint)
-    if len(at) == 1 or at[1] not in _SECTIONS:
-        hint = did_you_mean(at[1], _SECTIONS) if len(at) > 1 else "Write --set mix.completion.domain.share=3%."
-        raise UsageError(f"{key!r} is no key of the mix.", where=said, hint=hint)
+    if len(at) == 1:
+        raise UsageError("sets the whole mix.", where=said, hint="Write --set mix.completion.domain.share=3%.")
     try:
         value = yaml.safe_load(written)
     except yaml.YAMLError:

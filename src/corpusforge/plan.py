@@ -77,11 +77,11 @@ def make_plan(recipe: Recipe, builds: Path) -> Plan:
         for shard in discover(source, builds / ".downloads"):
             shards.append(shard)
             keys[shard.name] = ingest_key(shard, identity)
-    steps, final = _steps(recipe)
-    return Plan(recipe, builds / recipe.name, tuple(shards), keys, tuple(steps), tuple(final))
+    return Plan(recipe, builds / recipe.name, tuple(shards), keys, tuple(steps_of(recipe)), ("tokens",))
 
 
-def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
+def steps_of(recipe: Recipe) -> list[Step]:
+    """The steps after ingest, in order; of raw files nothing is read."""
     facts = {source.name: source.facts() for source in recipe.sources}
     redact = next((i for i, use in enumerate(recipe.curate) if use.stage.name == "redact"), None)
     private = any(source.spec.personal_data for source in recipe.sources)
@@ -111,7 +111,7 @@ def _steps(recipe: Recipe) -> tuple[list[Step], list[str]]:
     # Tokens are counted last: a template that cannot be used would be told after hours of other work.
     tokens.check(settings)
     steps.append(_step(recipe, StageUse("tokens", tokens, settings, written="tokens"), tuple(heads), facts, False))
-    return steps, ["tokens"]
+    return steps
 
 
 def _clean_rows(recipe: Recipe, made: tuple[str, ...], facts: Mapping[str, SourceFacts]) -> Step | None:

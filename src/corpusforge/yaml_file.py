@@ -52,8 +52,10 @@ class YamlFile:
         for one in changes:
             owner = self.value
             for depth, key in enumerate(one.at[:-1]):
-                if one.gone and key not in owner:
-                    break
+                if key not in owner:
+                    if one.gone:
+                        break
+                    self.changed[one.at[: depth + 1]] = one.said
                 inner = owner.setdefault(key, {})
                 if not isinstance(inner, dict):
                     what = f"{'.'.join(map(str, one.at[: depth + 1]))} is {inner!r} here, not a mapping of settings."

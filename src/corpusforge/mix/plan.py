@@ -34,6 +34,7 @@ __all__ = [
     "plan_mix",
     "remedies_of",
     "tree_from_mapping",
+    "what_is_short",
 ]
 
 
@@ -125,7 +126,7 @@ def plan_mix(tree: Node, total: Total, max_epochs: Fraction, supplies: Iterable[
     if isinstance(outcome, Shortage):
         ways = remedies(problem, outcome)
         hint = "Either " + ", or ".join(way.text for way in ways) + "." if ways else "Add data or change the shares."
-        raise InfeasibleMix(_what(problem, outcome), where=named, hint=hint)
+        raise InfeasibleMix(what_is_short(problem, outcome), where=named, hint=hint)
     tokens, leaves = outcome
     return MixPlan(tree, tokens, problem.max_epochs, tuple(leaves))
 
@@ -137,7 +138,8 @@ def remedies_of(tree: Node, total: Total, max_epochs: Fraction, supplies: Iterab
     return remedies(problem, outcome) if isinstance(outcome, Shortage) else ()
 
 
-def _what(problem: Problem, shortage: Shortage) -> str:
+def what_is_short(problem: Problem, shortage: Shortage) -> str:
+    """What stands in the way of a mix, in one sentence."""
     leaf = shortage.leaf
     if shortage.why == "rows":
         asked = problem.total.count if isinstance(problem.total, Rows) else 0

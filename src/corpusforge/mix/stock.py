@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from corpusforge.errors import StepFailed
-from corpusforge.mix.plan import MixPlan, Rows, Supply, Total, plan_mix
+from corpusforge.mix.plan import MixPlan, Problem, Rows, Supply, Total, plan_mix
 from corpusforge.mix.render import Form, own_form_of, tokens_key
 from corpusforge.mix.shuffle import sample_key
 from corpusforge.mix.tree import leaves
@@ -119,9 +119,17 @@ def _other(meta: str, form: Form) -> int | None:
 
 def plan_output(tree: OutputTree, stocks: Mapping[str, Stock]) -> MixPlan:
     """The plan of one output from its stock. Raises InfeasibleMix."""
-    total: Total = "all" if tree.total is None else Rows(tree.total) if tree.unit == "rows" else tree.total
     supplies = [Supply.of(name, stock.tokens.tolist()) for name, stock in stocks.items()]
-    return plan_mix(tree.root, total, tree.max_epochs, supplies, f"mix.{tree.name}")
+    return plan_mix(tree.root, _total(tree), tree.max_epochs, supplies, f"mix.{tree.name}")
+
+
+def problem_of_output(tree: OutputTree, supplies: Mapping[str, Supply]) -> Problem:
+    """What one output asks of what each leaf has."""
+    return Problem(tree.root, _total(tree), tree.max_epochs, supplies)
+
+
+def _total(tree: OutputTree) -> Total:
+    return "all" if tree.total is None else Rows(tree.total) if tree.unit == "rows" else tree.total
 
 
 def plan_outputs(shards: Sequence[Path], trees: Sequence[OutputTree], seed: int) -> dict[str, MixPlan]:
