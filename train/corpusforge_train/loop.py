@@ -24,6 +24,7 @@ from corpusforge_train.holdout import Figures, Losses, compare, keep_base, measu
 from corpusforge_train.ledger import Ledger
 from corpusforge_train.log import Log
 from corpusforge_train.model import Trained, device_of, load_model
+from corpusforge_train.model_card import beside_the_model
 from corpusforge_train.optimizer import AdamW, check_surviving, hash_seed
 from corpusforge_train.parallel import Group, join
 from corpusforge_train.plan import DataPlan, make_plan
@@ -35,12 +36,15 @@ _MEASURED_STEPS = (1, 10)
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands: steps done, sequences consumed, the ledger, and the best checkpoint under the budget."""
+    """Where a run stands: steps done, sequences consumed, the ledger, the best checkpoint under the budget, and what was
+    last measured on held-out text.
+    """
 
     step: int = 0
     position: int = 0
     ledger: Ledger = field(default_factory=Ledger)
     best: dict[str, Any] | None = None
+    holdout: dict[str, Any] | None = None
 
 
 class Run:
@@ -94,7 +98,7 @@ class Run:
         self.optimizer.load(saved.optimizer())
         state = saved.state
         ledger = Ledger.from_json(state["ledger"])
-        self.progress = Progress(state["step"], state["position"], ledger, state["best"])
+        self.progress = Progress(state["step"], state["position"], ledger, state["best"], state.get("holdout"))
 
     def train(self) -> dict[str, Any]:
         """Train to the end of the plan, and export; the receipt.
@@ -110,7 +114,7 @@ class Run:
             self._check_ledger()
             receipt = self.state()
             if self.group.main:
-                export(self.trained, self.config, receipt, self.out)
+                export(self.trained, self.config, receipt, self.out, beside_the_model(self.build, receipt))
             return receipt
         finally:
             for one, handler in handlers.items():
@@ -258,7 +262,8 @@ class Run:
     def _measured(self) -> dict[str, Figures]:
         now = measure(self.trained, self.build, self.config.batch.micro)
         figures = {side: compare(losses, self._base[side]) for side, losses in now.items()}
-        self.log.line(self.progress.step, holdout={side: one.to_json() for side, one in figures.items()})
+        self.progress.holdout = {side: one.to_json() for side, one in figures.items()}
+        self.log.line(self.progress.step, holdout=self.progress.holdout)
         for side, one in figures.items():
             change = f"{one.change:+.4f} nats a token ({one.low:+.4f} to {one.high:+.4f})"
             self.log.say(f"  held-out {side}: loss {one.loss:.4f}, {one.bits_per_byte:.4f} bits a byte, {change}")
@@ -287,6 +292,7 @@ class Run:
             "sequences": len(self.plan),
             "ledger": progress.ledger.to_json(),
             "best": progress.best,
+            "holdout": progress.holdout,
             "plan_hash": self.plan.hash,
             "manifest_sha256": self.build.sha256,
             "build": manifest["build"],

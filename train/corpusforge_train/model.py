@@ -168,6 +168,13 @@ def _probe(vocabulary: int, seed: int) -> tuple[Batch, int]:
 
 
 @torch.no_grad()
+def probe_logits(trained: Trained) -> Tensor:
+    """The logits of two made-up documents in one sequence, shape [tokens, vocabulary], in fp32."""
+    batch, _ = _probe(trained.model.get_input_embeddings().weight.shape[0], 3)
+    return trained.logits(batch).float()
+
+
+@torch.no_grad()
 def isolation_leak(trained: Trained, vocabulary: int) -> float:
     """How far the logits of a packed document move when the document before it changes, as a part of their spread.
 
@@ -191,6 +198,9 @@ def isolation_leak(trained: Trained, vocabulary: int) -> float:
 @torch.no_grad()
 def _plain_head(trained: Trained, vocabulary: int) -> bool:
     """Whether the head is one matrix: no bias, scale, cap or adapter, which the chunked loss would miss."""
+    # An adapter on the head gives nothing at the beginning: its absence and its presence look the same.
+    if hasattr(trained.model.get_output_embeddings(), "base_layer"):
+        return False
     was = trained.model.training
     trained.model.eval()
     batch, _ = _probe(vocabulary, 1)
