@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from corpusforge.yaml_file import YamlFile, did_you_mean, validate
+from corpusforge.units import parse_share
+from corpusforge.yaml_file import Location, YamlFile, did_you_mean, validate
 
 TokenRole = Literal["text", "system", "user", "assistant", "frame"]
 ROLES: tuple[TokenRole, ...] = ("text", "system", "user", "assistant", "frame")
 DEFAULT_WEIGHTS: Mapping[TokenRole, float] = {"text": 1.0, "system": 0.0, "user": 0.0, "assistant": 1.0, "frame": 0.0}
+GROUPS = ("domain", "labelled", "public")
 Weight = Annotated[float, Field(ge=0, le=100)]
+
+
+Part = Annotated[Fraction, BeforeValidator(parse_share), Field(ge=0, le=1)]
+
+
+class MixStage(BaseModel):
+    """A part of the run with shares of its own; what is left of each source comes after the last one written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    until: Annotated[Part, Field(gt=0, lt=1)] = Field(description="Where it ends, as a share of the output's tokens.")
+    shares: dict[str, Part] = Field(
+        min_length=1, description="Shares of the stage's tokens, by group (domain, public, labelled), source or task."
+    )
 
 
 class Packed(BaseModel):
@@ -31,6 +48,11 @@ class Packed(BaseModel):
     )
     holdout_tokens: int = Field(
         default=200_000, ge=0, description="Held-out tokens packed for each of domain and public, at most."
+    )
+    stages: dict[Literal["completion", "instruct"], tuple[MixStage, ...]] = Field(
+        default_factory=dict,
+        description="Another order of the same tokens, by output: [{until: 80%, shares: {domain: 2%}}] keeps the "
+        "domain small at first and leaves the rest of it for the end.",
     )
 
     def weights_of(self, source: str) -> tuple[float, ...]:
@@ -54,4 +76,22 @@ def read_packed(value: Any, file: YamlFile, leaves: Sequence[str]) -> Packed | N
         if name not in leaves:
             hint = did_you_mean(name, leaves)
             file.problems.append(file.problem((*at, "loss_weights", name), f"no source or task named {name!r}.", hint))
+    for output, stages in packed.stages.items() if packed is not None else ():
+        _check_stages(stages, file, (*at, "stages", output), (*GROUPS, *leaves))
     return packed
+
+
+def _check_stages(stages: Sequence[MixStage], file: YamlFile, at: Location, names: Sequence[str]) -> None:
+    before = Fraction(0)
+    for number, stage in enumerate(stages):
+        if stage.until <= before:
+            file.problems.append(file.problem((*at, number, "until"), "ends no later than the stage before it."))
+        before = stage.until
+        for name in stage.shares:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                what = f"no group, source or task named {name!r}."
+                file.problems.append(file.problem((*at, number, "shares", name), what, hint))
+        if (total := sum(stage.shares.values(), Fraction(0))) > 1:
+            what = f"the shares add up to {float(total):.0%}."
+            file.problems.append(file.problem((*at, number, "shares"), what, "What no line names is the rest."))

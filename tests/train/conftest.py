@@ -71,7 +71,9 @@ def _records() -> list[Record]:
     return list(Tokens().apply(rows, context))  # type: ignore[arg-type]
 
 
-def write_build(folder: Path, seed: int = 7, length: int = LENGTH, tree: dict[str, Any] | None = None) -> Build:
+def write_build(
+    folder: Path, seed: int = 7, length: int = LENGTH, stages: Any = None, tree: dict[str, Any] | None = None
+) -> Build:
     """A build of that seed with everything that the trainer reads of one."""
     shards = [folder / f"in-{number}.parquet" for number in range(2)]
     records = _records()
@@ -82,7 +84,8 @@ def write_build(folder: Path, seed: int = 7, length: int = LENGTH, tree: dict[st
     out = folder / "build"
     mix = {name: one.to_json() for name, one in write_mix(shards, MixSpec(completion, instruct, seed), out).items()}
     roles = {"kb": "domain", "chats": "domain", "web": "public", "intents": "labelled"}
-    packed = write_packed(shards, PackSpec(Packed(length=length), "bytes", seed, roles), mix, out)
+    settings = Packed.model_validate({"length": length, "stages": stages or {}})
+    packed = write_packed(shards, PackSpec(settings, "bytes", seed, roles), mix, out)
     manifest = {
         "format": 1,
         "name": "tiny",
@@ -101,6 +104,12 @@ def write_build(folder: Path, seed: int = 7, length: int = LENGTH, tree: dict[st
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """A tiny build: three sources with repeats, two tasks, held-out text of both sides."""
     return write_build(tmp_path_factory.mktemp("train"))
+
+
+@pytest.fixture(scope="session")
+def make_build() -> Callable[..., Build]:
+    """Makes tiny builds: see `write_build`."""
+    return write_build
 
 
 @pytest.fixture(scope="session")

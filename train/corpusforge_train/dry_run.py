@@ -50,6 +50,11 @@ def dry_run(build: Build, config: Config) -> dict[str, Any]:
             }
             for name in plan.sources
         ],
+        "stages": [
+            {"sequences": end - begin, "tokens": sum(own.values()), "sources": own}
+            for begin, end in plan.bounds()
+            for own in [plan.tokens_of(begin, end)]
+        ],
         "memory": memory(config),
     }
 

@@ -36,8 +36,8 @@ _MEASURED_STEPS = (1, 10)
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands: steps done, sequences consumed, the ledger, the best checkpoint under the budget, and what was
-    last measured on held-out text.
+    """Where a run stands: steps done, sequences consumed, the ledger, the best checkpoint under the budget, and the last
+    figures on held-out text.
     """
 
     step: int = 0
@@ -210,6 +210,7 @@ class Run:
         self.log.line(
             progress.step,
             position=progress.position,
+            stage=self.plan.stage_of(progress.position),
             loss=loss,
             losses=by_source,
             rate=lr,

@@ -27,7 +27,7 @@ _VERSION = 1
 @dataclass(frozen=True, slots=True)
 class DataPlan:
     """Places of a run. Place i is row `row[i]` of output `outputs[output[i]]`, a sequence of `tokens[i]` tokens of
-    `sources[source[i]]`; all arrays have shape [sequences].
+    `sources[source[i]]`; all arrays have shape [sequences]. A stage of the mix begins at each place of `stages`.
     """
 
     outputs: tuple[str, ...]
@@ -38,6 +38,7 @@ class DataPlan:
     source: npt.NDArray[np.int16]
     tokens: npt.NDArray[np.int64]
     hash: str
+    stages: tuple[int, ...] = (0,)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -52,11 +53,33 @@ class DataPlan:
         return -(-(len(self) - position) // batch)
 
     def largest_deviation(self) -> float:
-        """The largest difference between what a source had at any place and its share of it, in whole sequences."""
-        had = np.zeros((len(self), len(self.sources)))
-        had[np.arange(len(self)), self.source] = self.tokens
+        """The largest difference between what a source had at any place and its share of it, in whole sequences. Both
+        count from the beginning of the stage that the place lies in, and the share is the stage's own.
+        """
+        return max(self._deviation(begin, end) for begin, end in self.bounds())
+
+    def _deviation(self, begin: int, end: int) -> float:
+        had = np.zeros((end - begin, len(self.sources)))
+        had[np.arange(end - begin), self.source[begin:end]] = self.tokens[begin:end]
         had = had.cumsum(axis=0)
         return float(np.abs(had - had[-1] / had[-1].sum() * had.sum(axis=1)[:, None]).max() / self.length)
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """Where each stage begins and ends."""
+        return list(zip(self.stages, (*self.stages[1:], len(self)), strict=True))
+
+    def stage_of(self, position: int) -> int:
+        """The number of the stage, from 1, that the sequence before a position belongs to."""
+        return sum(begin < max(1, position) for begin in self.stages)
+
+    def tokens_of(self, begin: int, end: int, output: str | None = None) -> dict[str, int]:
+        """Tokens of each source between two places, of one output or all."""
+        chosen = np.ones(end - begin, dtype=bool)
+        if output is not None:
+            chosen = self.output[begin:end] == self.outputs.index(output)
+        source, tokens = self.source[begin:end][chosen], self.tokens[begin:end][chosen]
+        counts = np.bincount(source, weights=tokens, minlength=len(self.sources))
+        return {name: int(count) for name, count in zip(self.sources, counts, strict=True) if count}
 
 
 def make_plan(build: Build, outputs: Sequence[str]) -> DataPlan:
@@ -82,16 +105,41 @@ def make_plan(build: Build, outputs: Sequence[str]) -> DataPlan:
     sources = tuple(sorted({name for names, _ in found for name in names}))
     index = {name: number for number, name in enumerate(sources)}
     source = np.concatenate([np.array([index[name] for name in names], dtype=np.int16) for names, _ in found])
+    owner = np.concatenate(owners)[order]
+    begins = {0}
+    for number, name in enumerate(outputs):
+        sequences = [stage["sequences"] for stage in known[name].get("stages", ())]
+        firsts = np.flatnonzero(owner == number)
+        begins.update(int(firsts[k]) for k in np.cumsum(sequences[:-1]).tolist() if k < len(firsts))
     return DataPlan(
         tuple(outputs),
         sources,
         int(build.packed["length"]),
-        np.concatenate(owners)[order],
+        owner,
         np.concatenate(rows)[order],
         source[order],
         np.concatenate([tokens for _, tokens in found])[order],
         _hash(build, outputs),
+        tuple(sorted(begins)),
     )
+
+
+def stages_differ(build: Build, plan: DataPlan) -> list[str]:
+    """Outputs of which a stage does not hold, source by source, the tokens that the manifest tells of it."""
+    wrong = []
+    for number, name in enumerate(plan.outputs):
+        told = build.packed["outputs"][name].get("stages", ())
+        own = np.flatnonzero(plan.output == number).tolist()
+        begin = 0
+        for stage in told:
+            end = begin + stage["sequences"]
+            first, last = (own[begin], own[end - 1] + 1) if end > begin else (0, 0)
+            wanted = {source: count for source, count in stage["sources"].items() if count}
+            if end > len(own) or plan.tokens_of(first, last, name) != wanted:
+                wrong.append(name)
+                break
+            begin = end
+    return wrong
 
 
 def _sequences(files: Sequence[Path]) -> tuple[list[str], npt.NDArray[np.int64]]:

@@ -11,7 +11,7 @@ from corpusforge_train.config import Config
 from corpusforge_train.data import Feed
 from corpusforge_train.errors import WrongUse
 from corpusforge_train.ledger import RECEIPT, Ledger
-from corpusforge_train.plan import make_plan
+from corpusforge_train.plan import make_plan, stages_differ
 
 
 def read_receipt(folder: Path) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def verify(folder: Path, build: Build) -> list[str]:
     if receipt["plan_hash"] != plan.hash:
         wrong.append("the data plan is another: other sequences, or another order.")
         return wrong
+    wrong += [f"the stages of {name} are not those of the manifest." for name in stages_differ(build, plan)]
     feed = Feed(build, plan, config.loss.weights)
     ledger = Ledger()
     for position in range(receipt["position"]):

@@ -12,7 +12,7 @@ from corpusforge.errors import NotConserved
 from corpusforge.mix.chat_template import AUTO, load_template, template_text
 from corpusforge.mix.packed_bins import Packing, keep_open, pack
 from corpusforge.mix.packed_documents import Document, held_out, mixed
-from corpusforge.mix.packed_order import order
+from corpusforge.mix.packed_stages import staged_order
 from corpusforge.mix.packed_tokens import Encoder
 from corpusforge.mix.packed_write import Documents, Scratch, write_sequences
 from corpusforge.packed_settings import ROLES, Packed
@@ -102,16 +102,19 @@ def _write(documents: Iterable[Document], spec: PackSpec, encoder: Encoder, fold
             for source, own in rows.items()
         }
         _check_whole(found, packings, folder.name)
-        sizes = [packing.tokens().tolist() for packing in packings.values()]
-        places, deviation = order(sizes, length)
+        sizes = {source: packing.tokens().tolist() for source, packing in packings.items()}
+        groups = {source: spec.roles.get(source, "domain") for source in rows}
+        stages = spec.settings.stages.get(folder.name, ())  # type: ignore[call-overload]
+        places, told = staged_order(sizes, length, stages, groups, f"mix.packed.stages.{folder.name}")
         weights = {source: spec.settings.weights_of(source) for source in rows}
         files = write_sequences(found, list(rows), packings, places, weights, folder)
         return {
             "sequences": len(places),
             "documents": len(found.ids),
-            "tokens": sum(sum(own) for own in sizes),
-            "efficiency": sum(sum(own) for own in sizes) / max(1, len(places) * length),
-            "largest_deviation": deviation,
+            "tokens": sum(one["tokens"] for one in told),
+            "efficiency": sum(one["tokens"] for one in told) / max(1, len(places) * length),
+            "largest_deviation": max(one["largest_deviation"] for one in told),
+            "stages": told,
             "sources": {
                 source: {
                     "sequences": len(packings[source]),
