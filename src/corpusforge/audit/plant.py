@@ -40,6 +40,7 @@ def plant(
     shelf = _Shelf(hosts, facts, rate)
     known = Known("\n".join(squeezed(_everything(host.record)) for room in hosts.values() for host in room))
     planted = Planted({})
+    stands: dict[tuple[str, int], list[str]] = {}
     for number, form in enumerate(forms):
         place = shelf.take(form)
         if place is None:
@@ -53,7 +54,9 @@ def plant(
             planted.left_out["no value is new"] += 1
             continue
         known.add(canary)
-        shelf.rooms[source][at] = replace(host, record=carrying(host.record, canary))
+        before = stands.setdefault(place, [])
+        shelf.rooms[source][at] = replace(host, record=carrying(host.record, canary, before))
+        before += canary.shown
         shelf.load[source][at] += 1
         planted.canaries[number] = canary
         planted.carrier[number] = host.id
@@ -112,8 +115,8 @@ class _Shelf:
         return "no record is left" if any(self._fits(s, form) for s in expecting) else "no record has such a place"
 
 
-def carrying(record: Record, canary: Canary) -> Record:
-    """The record with the canary in its place."""
+def carrying(record: Record, canary: Canary, before: Sequence[str] = ()) -> Record:
+    """The record with the canary in its place, which is never within one of the carriers that stand there `before`."""
     position, shown = canary.form.position, canary.shown
     if position == "title":
         return replace(record, title=f"{record.title} – {shown[0]}" if record.title else shown[0])
@@ -121,7 +124,7 @@ def carrying(record: Record, canary: Canary) -> Record:
         before = record.meta.get(META)
         return replace(record, meta={**record.meta, META: f"{before}\n{shown[0]}" if before else shown[0]})
     if record.messages is None:
-        return replace(record, text=_within(record.text, canary))
+        return replace(record, text=_within(record.text, canary, before))
     messages = list(record.messages)
     middle = len(messages) // 2
     if position == "speaker":
@@ -131,11 +134,11 @@ def carrying(record: Record, canary: Canary) -> Record:
         messages[middle:middle] = [replace(like, role="user", content=text) for text in shown]
     else:
         at = {"start": 0, "middle": middle, "end": len(messages) - 1}[position]
-        messages[at] = replace(messages[at], content=_within(messages[at].content, canary))
+        messages[at] = replace(messages[at], content=_within(messages[at].content, canary, before))
     return record.with_messages(messages)
 
 
-def _within(text: str, canary: Canary) -> str:
+def _within(text: str, canary: Canary, before: Sequence[str]) -> str:
     """The text with the carrier at its start or end, else at the sentence, line or word gap that is nearest its middle.
 
     What has lines of its own stands as a paragraph.
@@ -148,7 +151,10 @@ def _within(text: str, canary: Canary) -> str:
     if position == "end":
         return f"{text.rstrip()}{apart}{shown}"
     wanted = len(text) // 2 if position == "middle" else 0
+    # A value that is cut by another is no longer one, and what is left of it would be taken for a leak.
+    taken = [(at, at + len(one)) for one in before if (at := text.find(one)) >= 0]
     gaps = [m.start() for m in (_GAP if bare else _SENTENCE_END).finditer(text)]
+    gaps = [gap for gap in gaps if not any(start < gap < end for start, end in taken)]
     if not gaps:
         return f"{text.rstrip()}{apart}{shown}"
     at = min(gaps, key=lambda gap: abs(gap - wanted))
