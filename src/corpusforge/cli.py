@@ -208,7 +208,7 @@ def evaluate(
     build: BuildArgument,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="ENGINE", help="kind=endpoint,model=NAME,address=URL or a YAML file."),
+        typer.Option("--model", metavar="ENGINE", help="kind=endpoint,model=NAME,address=URL, a YAML file or a folder."),
     ] = None,
     against: Annotated[
         str | None, typer.Option("--against", metavar="ENGINE", help="A second model; differences are paired.")
@@ -239,9 +239,8 @@ def evaluate(
     """Ask a model the build's held-out benchmark; with intervals, against another model, with a judge."""
     from corpusforge import evaluation
 
-    evaluation.evaluate(
-        build, builds, model, against, run, judge, labels, task or [], limit, rotations, likelihoods, out, as_json, quiet
-    )
+    models = (model, against, run, judge)
+    evaluation.evaluate(build, builds, models, labels, task or [], limit, rotations, likelihoods, out, as_json, quiet)
 
 
 cli_train.add(app)

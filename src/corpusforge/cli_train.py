@@ -1,4 +1,4 @@
-"""Words in for training: `train`, `verify`, `export`, `tune`."""
+"""Words in for training: `train`, `report`, `verify`, `export`, `tune`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ChangeOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VA
 
 def add(app: typer.Typer) -> None:
     """Add the commands to the command line, in the order of its help."""
-    for command in (train, verify, export, tune):
+    for command in (train, report, verify, export, tune):
         app.command()(command)
 
 
@@ -36,6 +36,20 @@ def train(
     from corpusforge import train_command
 
     train_command.train(build, config, builds, out, cards, change or [], unapproved, dry_run, as_json)
+
+
+def report(
+    run: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of training runs.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the page goes that shows runs side by side.")
+    ] = None,
+    builds: BuildsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what training runs did: plan and ledger, losses by source, domain and public text, tasks before and after."""
+    from corpusforge import report_command
+
+    report_command.report(run, builds, out, as_json)
 
 
 def verify(

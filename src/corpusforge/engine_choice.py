@@ -9,7 +9,7 @@ from typing import Any
 from corpusforge.stage import StageSettings
 from corpusforge.yaml_file import Location, YamlFile, did_you_mean, expand_variables, validate
 
-KINDS = ("extractive", "vllm", "endpoint")
+KINDS = ("extractive", "vllm", "transformers", "endpoint")
 _ROOM = "corpusforge.generate.engines"
 
 
@@ -41,7 +41,7 @@ def read_engine(value: Any, file: YamlFile, at: Location, workspace: Path) -> An
     file.problems.extend(file.problem((*at, *place), what, hint) for place, what, hint in written.problems())
     if len(file.problems) > before:
         return None
-    if written.kind == "vllm":
+    if written.kind in ("vllm", "transformers"):
         written = _found(written, file, at, workspace)
     return written if len(file.problems) == before else None
 

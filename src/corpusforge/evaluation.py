@@ -30,9 +30,7 @@ ENDING = 60.0
 def evaluate(
     name: str,
     builds: Path | None,
-    model: str,
-    against: str | None,
-    judge: str | None,
+    models: tuple[str | None, str | None, Path | None, str | None],
     labels: Path | None,
     tasks: Sequence[str],
     limit: int | None,
@@ -44,16 +42,26 @@ def evaluate(
 ) -> None:
     """Evaluate one model, or two against each other, one after the other: two local ones need not fit on one GPU.
 
+    `models` are an engine, the one against it, a training run, and the judge, as they are written on the command line.
+    Of a run the model that it left is evaluated against the one that it began with, where no other is named,
+    and the run's report is written again with what came of it.
+
     Raises, after all is written, GateFailed where people and judge do not agree enough or too few labels tell, and
     StepFailed where likelihoods were asked for and not given.
     """
     from corpusforge.commands import find_build
     from corpusforge.evaluate.answering import read_benchmark
     from corpusforge.evaluate.calibrate import read_sheet
-    from corpusforge.evaluate.telling import markdown, remarks, tables
+    from corpusforge.evaluate.telling import markdown
+    from corpusforge.report_command import write_report
+    from corpusforge.run_report.read import EVALUATION
     from corpusforge.shards import write_bytes, write_json
 
+    model, against, run, judge = models
     folder = find_build(name, builds)
+    if run is not None:
+        out = out or run / EVALUATION
+    model, against = _named(model, against, run)
     asked, seal = read_benchmark(folder, tasks, limit)
     if labels is not None and judge is None:
         raise UsageError("--labels holds a judge against people.", hint="Name the judge with --judge.")
@@ -84,18 +92,38 @@ def evaluate(
         write_bytes(place / f"answers-{key.lower()}.jsonl", _answers(sitting))
     if verdicts.sheet and sheet is None:
         write_bytes(place / SHEET, verdicts.sheet.encode())
-    if as_json:
-        console.data_json({**report, "report": str(place / "report.md")})
-    else:
-        for columns, rows, right in tables(report):
-            console.table(columns, rows, right=right, skip_empty=True)
-        for line in remarks(report):
-            console.data(line)
-        console.data(f"report: {place / 'report.md'}")
+    if run is not None:
+        write_report(run, folder, None)
+    _tell(report, place / "report.md", as_json)
     for error in lost.values():
         raise error
     if verdicts.agreement is not None and verdicts.agreement.state != "passed":
         raise _not_passed(verdicts.agreement, str(labels))
+
+
+def _tell(report: Mapping[str, Any], page: Path, as_json: bool) -> None:
+    from corpusforge.evaluate.telling import remarks, tables
+
+    if as_json:
+        console.data_json({**report, "report": str(page)})
+        return
+    for columns, rows, right in tables(report):
+        console.table(columns, rows, right=right, skip_empty=True)
+    for line in remarks(report):
+        console.data(line)
+    console.data(f"report: {page}")
+
+
+def _named(model: str | None, against: str | None, run: Path | None) -> tuple[str, str | None]:
+    from corpusforge.report_command import engine_of, models_of
+
+    if run is not None:
+        left, before = models_of(run)
+        model, against = model or left, against or before
+    if model is None:
+        raise UsageError("no model is named.", hint="Add --model ENGINE, or --run with the folder of a training run.")
+    own, other = (engine_of(Path(text)) if text and Path(text).is_dir() else text for text in (model, against))
+    return str(own), other
 
 
 def _not_passed(found: Agreement, labels: str) -> GateFailed:
@@ -335,11 +363,14 @@ def _identity(settings: Any) -> dict[str, Any]:
     """What decides the answers, without keys; a folder goes by its content, and its name is told. An address is told
     only of an endpoint without a revision, as nothing else says which model answered."""
     from corpusforge.generate.engines.weights import named
+    from corpusforge.report_command import MODELS
 
     model, revision = named(settings)
     options = settings.deciding_options()
     told = {"engine": settings.kind, "model": model, "revision": revision, "options": options}
-    name = Path(settings.model).name if settings.is_folder else model
+    path = Path(settings.model)
+    # What the trainer calls a run's model says nothing of which run.
+    name = (path.parent.name if path.name in MODELS else path.name) if settings.is_folder else model
     return {"name": name, **told, "address": _address(settings)}
 
 

@@ -10,6 +10,7 @@ from corpusforge import console
 from corpusforge.commands import find_build
 from corpusforge.errors import CorpusforgeError, NeedsApproval, StepFailed, UsageError
 from corpusforge.folders import cards_folder
+from corpusforge.report_command import write_report
 
 
 def train(
@@ -39,13 +40,15 @@ def train(
         raise UsageError(f"the trainer's libraries are not installed ({error.name}).", hint=hint) from error
     except TrainError as error:
         raise as_ours(error) from error
+    if not dry_run:
+        write_report(Path(told["out"]), folder, builds)
     if as_json:
         console.data_json(told)
     elif dry_run:
         _print_plan(told)
     else:
         tokens = sum(row["tokens"] for row in told["ledger"])
-        console.data(f"trained {told['step']:,} steps on {tokens:,} tokens: {told['out']}")
+        console.data(f"trained {told['step']:,} steps on {tokens:,} tokens: {told['out']}/report.html")
 
 
 def verify(checkpoint: Path, build: str | None, builds: Path | None, as_json: bool) -> None:

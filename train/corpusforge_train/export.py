@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from corpusforge_train.byte_tokenizer import end_at_bytes_eos, write_byte_tokenizer
 from corpusforge_train.config import Config
 from corpusforge_train.errors import TrainError
 from corpusforge_train.ledger import RECEIPT
@@ -32,6 +33,8 @@ def export(
     whole or not at all. Raises TrainError where the merged model says something else than the adapter on its own.
     """
     beside = dict(files or {})
+    if config.model.random is not None and dict(receipt["recipe"]).get("tokenizer") == "bytes":
+        end_at_bytes_eos(trained.model)
     made = [_publish(trained.adapter or trained.model, config, receipt, folder / "final", beside)]
     if config.lora is not None and config.lora.merge:
         made.append(_publish(_merged(trained), config, receipt, folder / "merged", beside))
@@ -73,6 +76,8 @@ def _publish(model: Any, config: Config, receipt: Mapping[str, Any], final: Path
         if config.model.path is not None:
             for path in (path for pattern in _TOKENIZER for path in Path(config.model.path).glob(pattern)):
                 shutil.copy2(path, work / path.name)
+        elif dict(receipt["recipe"]).get("tokenizer") == "bytes":
+            write_byte_tokenizer(work)
         for name, text in files.items():
             (work / name).write_text(text, "utf-8")
         (work / RECEIPT).write_text(json.dumps(receipt, indent=1, sort_keys=True) + "\n", "utf-8")

@@ -13,7 +13,7 @@ import orjson
 from corpusforge.generate.engines.door import Engine, GenerationRequest, GenerationResponse, Usage
 from corpusforge.generate.engines.endpoint import Endpoint
 from corpusforge.generate.engines.failures import Failure
-from corpusforge.generate.engines.registry import find_engine
+from corpusforge.generate.engines.registry import find_engine, make_engine
 from corpusforge.generate.engines.settings import EngineSettings
 
 TASK = "likelihood"
@@ -47,6 +47,8 @@ class Scoring(Endpoint):
 
 def make_scorer(settings: EngineSettings) -> Engine:
     """The engine of the settings, asked for likelihoods instead of answers."""
+    if settings.kind == "transformers":
+        return make_engine(settings)
     # The kind decides where the server is, `Scoring` what is asked of it.
     found: Engine = type("Scorer", (Scoring, find_engine(settings.kind)), {"name": settings.kind})(settings)
     return found

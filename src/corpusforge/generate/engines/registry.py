@@ -13,6 +13,7 @@ from corpusforge.generate.engines.settings import EngineSettings
 ENGINES: Mapping[str, str] = {
     "extractive": "corpusforge.generate.engines.extractive:Extractive",
     "vllm": "corpusforge.generate.engines.vllm:Vllm",
+    "transformers": "corpusforge.generate.engines.transformers:Transformers",
     "endpoint": "corpusforge.generate.engines.endpoint:Endpoint",
 }
 

@@ -61,6 +61,8 @@ OUR_OPTIONS = frozenset(
         "uds",
     )
 )
+# Engines whose model may be a folder on this machine.
+LOCAL = frozenset(("transformers", "vllm"))
 OUR_FIELDS = frozenset(("model", "messages", "n", "response_format", "stream"))
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
@@ -72,10 +74,10 @@ def _share(value: object) -> object:
 class EngineSettings(StageSettings):
     """`generate.engine`: what writes the rows. `extractive` needs no model and no other key."""
 
-    kind: Literal["extractive", "vllm", "endpoint"] = Field(
+    kind: Literal["extractive", "vllm", "transformers", "endpoint"] = Field(
         default="extractive",
-        description="extractive: rules, no model; vllm: a local model, started by us; endpoint: any server that "
-        "speaks OpenAI's chat completions.",
+        description="extractive: rules, no model; vllm: a local model, started by us; transformers: a small one in "
+        "this process; endpoint: any server that speaks OpenAI's chat completions.",
     )
     model: str = Field(
         default="", description="A folder with the model, a name on the Hub, or the server's name of it."
@@ -157,7 +159,7 @@ class EngineSettings(StageSettings):
     @property
     def is_folder(self) -> bool:
         """Whether the model is a folder on this machine."""
-        return self.kind == "vllm" and Path(self.model).is_absolute()
+        return self.kind in LOCAL and Path(self.model).is_absolute()
 
     def deciding_options(self) -> dict[str, Option]:
         """The options that decide answers, sorted."""
@@ -176,12 +178,18 @@ class EngineSettings(StageSettings):
                 yield (name,), f"{name} says nothing to the engine 'extractive', which has no model.", "Remove it."
             return
         if not self.model:
-            hint = "with a folder or a name on the Hub." if self.kind == "vllm" else "as the server calls it."
+            hint = "with a folder or a name on the Hub." if self.kind in LOCAL else "as the server calls it."
             yield ("model",), f"the engine {self.kind!r} needs a model.", f"Add model: {hint}"
         if self.max_tokens >= self.context_tokens:
             what = f"max_tokens ({self.max_tokens}) leaves no room for a prompt in {self.context_tokens} tokens."
             yield ("max_tokens",), what, "Lower it, or raise context_tokens."
-        yield from self._endpoint_problems() if self.kind == "endpoint" else self._vllm_problems()
+        match self.kind:
+            case "endpoint":
+                yield from self._endpoint_problems()
+            case "transformers":
+                yield from self._transformers_problems()
+            case _:
+                yield from self._vllm_problems()
 
     def _endpoint_problems(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
         for name in sorted({"python", "linger"} & self.model_fields_set):
@@ -195,6 +203,10 @@ class EngineSettings(StageSettings):
             yield ("key_env",), what, "Write key_env: MY_API_KEY and set that variable where the build runs."
         for name in sorted(OUR_FIELDS & set(self.options)):
             yield ("options", name), f"the field {name!r} is written by corpusforge.", "Remove it."
+
+    def _transformers_problems(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        for name in sorted({"address", "key_env", "options", "python", "linger"} & self.model_fields_set):
+            yield (name,), f"{name} is no setting of the engine 'transformers'.", "Remove it, or take vllm or endpoint."
 
     def _vllm_problems(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
         for name in sorted({"address", "key_env"} & self.model_fields_set):

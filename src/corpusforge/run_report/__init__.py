@@ -1,0 +1,1 @@
+"""What a training run did, as one report: its files in, figures, charts and pages out."""
