@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from corpusforge.errors import InfeasibleMix, UsageError
 from corpusforge.manifest import read_manifest
+from corpusforge.progress import Progress
+from corpusforge.recipe import Run
 from corpusforge.sweep import Sibling, sweep
 
 from .cli_corpus import built, make_corpus
@@ -38,43 +41,82 @@ def steps(recipe: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in room.rglob("*") if path.is_file()}
 
 
-def swept(recipe: Path) -> list[Sibling]:
-    return sweep(recipe, SHARES, recipe.parents[1] / "builds")
+@dataclass
+class Swept:
+    siblings: list[Sibling]
+    before: dict[str, int]
+    after: dict[str, int]
+    latest: tuple[str, str]
+    said: list[str]
 
 
-def test_a_sweep_after_a_build_runs_the_mix_and_nothing_before_it(recipe: Path) -> None:
-    before = steps(recipe)
-    latest = (recipe.parents[1] / "builds" / "own" / "latest").read_text()
-    siblings = swept(recipe)
-    assert before
-    assert steps(recipe) == before
-    assert (recipe.parents[1] / "builds" / "own" / "latest").read_text() == latest
-    assert len({one.folder for one in siblings}) == len(SHARES)
-    manifests = [read_manifest(one.folder) for one in siblings]
+class Listener(Progress):
+    """Keeps what a sweep tells."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+        self.lines: list[str] = []
+
+    def said(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@pytest.fixture(scope="module")
+def swept(built_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    """One sweep after a build, with what it found and left."""
+    folder = tmp_path_factory.mktemp("swept") / "corpus"
+    shutil.copytree(built_once.parents[1], folder)
+    recipe = folder / "recipes" / built_once.name
+    latest = folder / "builds" / "own" / "latest"
+    before, was, heard = steps(recipe), latest.read_text(), Listener()
+    siblings = sweep(recipe, SHARES, folder / "builds", reporter=heard)
+    return Swept(siblings, before, steps(recipe), (was, latest.read_text()), heard.lines)
+
+
+def test_a_sweep_after_a_build_runs_the_mix_and_nothing_before_it(swept: Swept) -> None:
+    assert swept.before
+    assert swept.after == swept.before
+    assert swept.latest[0] == swept.latest[1]
+    assert len({one.folder for one in swept.siblings}) == len(SHARES)
+    manifests = [read_manifest(one.folder) for one in swept.siblings]
     assert len({str([step["shards"] for step in m["steps"]]) for m in manifests}) == 1
-    assert [one.reused for one in swept(recipe)] == [True] * len(SHARES)
-    assert steps(recipe) == before
+    assert [m["build"] for m in manifests] == [one.folder.name for one in swept.siblings]
 
 
-def test_siblings_have_equal_tokens_and_the_shares_asked_for(recipe: Path) -> None:
-    siblings = swept(recipe)
-    assert [one.share for one in siblings] == [Fraction(1, 10), Fraction(1, 5), Fraction(2, 5)]
-    assert len({one.wanted for one in siblings}) == 1
-    for one in siblings:
-        mix = read_manifest(one.folder)["mix"]["completion"]
-        leaves = mix["leaves"]
-        slack = sum(leaf["largest_record"] for leaf in leaves)
-        assert abs(one.tokens - one.wanted) <= slack
-        domain = sum(leaf["wanted"] for leaf in leaves if leaf["path"][0] == "domain")
+def test_siblings_have_equal_tokens_and_the_shares_asked_for(swept: Swept) -> None:
+    assert [one.share for one in swept.siblings] == [Fraction(1, 10), Fraction(1, 5), Fraction(2, 5)]
+    assert len({one.wanted for one in swept.siblings}) == 1
+    mixes = [read_manifest(one.folder)["mix"]["completion"] for one in swept.siblings]
+    for one, mix in zip(swept.siblings, mixes, strict=True):
+        assert abs(one.tokens - one.wanted) <= sum(leaf["largest_record"] for leaf in mix["leaves"])
+        domain = sum(leaf["wanted"] for leaf in mix["leaves"] if leaf["path"][0] == "domain")
         assert abs(domain - one.share * one.wanted) <= 1
         assert max(one.epochs.values()) <= 2
     # As many as the hungriest share allows, not fewer: some source is at its cap in one of them, to within a record.
-    at_cap = [
-        leaf["have"] * 2 - leaf["wanted"]
-        for one in siblings
-        for leaf in read_manifest(one.folder)["mix"]["completion"]["leaves"]
-    ]
-    assert min(at_cap) < 100
+    assert min(leaf["have"] * 2 - leaf["wanted"] for mix in mixes for leaf in mix["leaves"]) < 100
+    assert any(f"every sibling has {swept.siblings[0].wanted:,} tokens" in line for line in swept.said)
+
+
+def test_a_sweep_that_was_done_is_found_and_a_recipe_with_a_profile_is_swept_too(recipe: Path) -> None:
+    text = recipe.read_text()
+    recipe.write_text(text.replace("domain: {share: 2%}, public: {share: 98%}", "profile: inject, domain: {help: 10%}"))
+    before = steps(recipe)
+    builds = recipe.parents[1] / "builds"
+    first, again = (sweep(recipe, ["20%"], builds) for _ in range(2))
+    assert [one.reused for one in (*first, *again)] == [False, True]
+    assert steps(recipe) == before
+    leaves = read_manifest(first[0].folder)["mix"]["completion"]["leaves"]
+    assert sum(leaf["share_wanted"] for leaf in leaves if leaf["path"][0] == "domain") == pytest.approx(0.2, abs=1e-4)
+
+
+def test_a_sweep_before_any_build_leaves_only_the_mix_to_a_build(tmp_path: Path) -> None:
+    recipe = make_corpus(tmp_path / "corpus")
+    sweep(recipe, ["20%"], recipe.parents[1] / "builds", run=Run(workers=1))
+    before = steps(recipe)
+    assert before
+    recipe.write_text(recipe.read_text().replace("2%", "20%").replace("98%", "80%"))
+    built(recipe)
+    assert steps(recipe) == before
 
 
 def test_a_share_that_the_recipe_cannot_give_is_named_before_anything_is_written(recipe: Path) -> None:

@@ -47,7 +47,8 @@ def read_wish(text: str) -> Wish:
         value = written
     if isinstance(value, dict | list) or not written:
         raise UsageError("sets more than one value, or none.", where=said, hint="Set one key at a time; --set repeats.")
-    return Wish(at, value if isinstance(value, bool | int | float) or value is None else written, said)
+    # A date or the like stays the words that were typed, as it does in a recipe.
+    return Wish(at, value if value is None or isinstance(value, bool | int | float | str) else written, said)
 
 
 def changes_for(recipe: Lines, wishes: Sequence[Wish]) -> list[Change]:

@@ -58,8 +58,8 @@ def counted(recipe: Recipe, builds: Path) -> Counted:
     """
     root = builds / recipe.name
     latest = root / "latest"
-    if latest.is_file():
-        build = latest.read_text().strip()
+    build = latest.read_text().strip() if latest.is_file() else ""
+    if build and (root / build / "manifest.json").is_file():
         manifest = read_manifest(root / build)
         if _same_steps(recipe, manifest):
             store = Store(root / "steps")

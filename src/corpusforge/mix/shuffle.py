@@ -5,6 +5,8 @@ Both depend on the seed and the record's id alone, never on shards or workers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import xxhash
 
 RING = 1 << 64
@@ -13,6 +15,12 @@ RING = 1 << 64
 def sample_key(seed: int, identity: str) -> int:
     """A record's place in its source's stable order, in [0, 2^64); a mix takes prefixes of it."""
     return xxhash.xxh3_64_intdigest(f"sample\0{seed}\0{identity}")
+
+
+def sample_keys(seed: int, identities: Iterable[str]) -> Iterator[int]:
+    """`sample_key` of many records."""
+    before, digest = f"sample\0{seed}\0", xxhash.xxh3_64_intdigest
+    return (digest(before + identity) for identity in identities)
 
 
 def position(seed: int, identity: str, repeat: int, of: int) -> int:
