@@ -81,6 +81,8 @@ def build(
 
 def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of a build that answer: what came in, what is left, what is in the mix, may it be signed?"""
+    from corpusforge.yields import silence
+
     steps = [step for step in manifest["steps"] if not step["makes"]]
     read = sum(c["read"] for c in steps[0]["counts"].values())
     lost = sum(sum(c["dropped"].values()) for step in steps for c in step["counts"].values())
@@ -106,6 +108,7 @@ def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         "eval": {k: v for k, v in manifest["eval"].items() if k != "files"},
         "gates": {gate["name"]: gate["passed"] for gate in manifest["gates"]},
         "gate_details": {gate["name"]: gate["detail"] for gate in manifest["gates"]},
+        "silent_tasks": silence(manifest),
     }
 
 
@@ -124,6 +127,8 @@ def _print_headline(headline: Mapping[str, Any]) -> None:
     console.data(f"  gates      {'all hold' if not failed else 'do not hold:'}")
     for name in failed:
         console.data(f"    {name}: {headline['gate_details'][name]}")
+    for told in headline["silent_tasks"]:
+        console.data(f"  WARNING    {told}")
     console.data(f"  card       {headline['card']}")
 
 
@@ -176,7 +181,7 @@ def show(name: str, builds: Path | None, step: str | None, near: bool, as_json: 
         told = [{"step": s["name"], "counts": s["counts"], "counted": s["counted"]} for s in steps]
         console.data_json({**shown, "steps": told})
     elif near:
-        console.table(counts.NEAR, counts.near(samples), right=(3, 4))
+        console.table(counts.NEAR, counts.near(samples), right=(4, 5))
     else:
         console.data(f"{manifest['name']}, build {manifest['build']} in {folder}\n")
         console.table(counts.STEPS, counts.steps(manifest, step), right=(2, 3, 4, 5, 6), skip_empty=True)

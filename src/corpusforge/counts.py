@@ -9,7 +9,7 @@ Row = tuple[Any, ...]
 STEPS = ("step", "source", "read", "kept", "added", "dropped", "quarantined", "why")
 TASKS = ("task", "source", "read", "rows", "from", "gave none", "why")
 MIX = ("output", "part", "wanted", "got", "tokens", "rows", "epochs")
-NEAR = ("step", "source", "reason", "score", "threshold", "record")
+NEAR = ("step", "source", "reason", "what became of it", "score", "threshold", "record")
 GATES = ("gate", "holds", "allowed", "seen", "detail")
 _REASONS = 4
 
@@ -43,11 +43,22 @@ def tasks(manifest: Mapping[str, Any], only: str | None = None) -> list[Row]:
             (source, c["read"], c["kept"] + c["added"], c["kept"], sum(c["dropped"].values()), _why(c))
             for source, c in told
         ]
+        own += [(f"{source}: missing", n, 0, 0, n, why) for source, n, why in _missing(step)]
         if rest:
             read = sum(c["read"] for c in rest)
             own.append((_others(len(rest), len(counts), "gave none"), read, 0, 0, read, ""))
         rows += _headed(step["name"], own)
     return rows
+
+
+def _missing(step: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    """The rows that a model was asked for and that are not there, by source and with their reasons."""
+    found = []
+    for source, counted in sorted(step["counted"].items()):
+        reasons = {key.removeprefix("missing."): n for key, n in counted.items() if key.startswith("missing.")}
+        if reasons:
+            found.append((source, sum(reasons.values()), _told(reasons)))
+    return found
 
 
 def mix(manifest: Mapping[str, Any]) -> list[Row]:
@@ -79,7 +90,15 @@ def gates(manifest: Mapping[str, Any]) -> list[Row]:
 def near(samples: Iterable[Mapping[str, Any]]) -> list[Row]:
     """One row for each sample that a rule measured, in the order given."""
     return [
-        (s["step"], s["source"], s["reason"], _short(s["score"]), _short(s["threshold"]), s["id"])
+        (
+            s["step"],
+            s["source"],
+            s["reason"],
+            "kept" if s["kept"] else "dropped",
+            _short(s["score"]),
+            _short(s["threshold"]),
+            s["id"],
+        )
         for s in samples
         if s["score"] is not None
     ]
@@ -105,8 +124,11 @@ def _others(n: int, of: int, what: str) -> str:
 
 
 def _why(counts: Mapping[str, Any]) -> str:
-    reasons = [*counts["dropped"].items(), *counts["quarantined"].items()]
-    told = [f"{n:,} {reason}" for reason, n in sorted(reasons, key=lambda item: (-item[1], item[0]))]
+    return _told({**counts["dropped"], **counts["quarantined"]})
+
+
+def _told(reasons: Mapping[str, int]) -> str:
+    told = [f"{n:,} {reason}" for reason, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))]
     more = f" and {len(told) - _REASONS} more reasons" if len(told) > _REASONS else ""
     return ", ".join(told[:_REASONS]) + more
 

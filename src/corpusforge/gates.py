@@ -11,6 +11,7 @@ from corpusforge.recipe import Gates
 from corpusforge.record import SYNTHETIC
 from corpusforge.residue import residue, upper_bound
 from corpusforge.shards import Shard, read_records, read_table
+from corpusforge.yields import yields
 
 
 def evaluate_gates(
@@ -28,6 +29,8 @@ def evaluate_gates(
     ]
     if gates.canary_leak is not None:
         results.append(_canary_leak(float(gates.canary_leak), manifest))
+    if gates.written is not None:
+        results.append(_written(float(gates.written), manifest))
     return results
 
 
@@ -112,6 +115,18 @@ def _grounded(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
     share = proven / rows
     detail = f"{proven} of {rows} synthetic rows have evidence that lies within their parent's text"
     return _result("grounded", allowed, round(share, 6), share >= allowed, detail, checked=rows, found=proven)
+
+
+def _written(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The task of which least is left; one that was asked for nothing, or has no row by rules, has none."""
+    found = yields(manifest)
+    if not found:
+        return _result("written", allowed, None, True, "no task is asked for")
+    shares = [one.rows / one.asked if one.asked else float(one.rows > 0) for one in found]
+    least, one = min(zip(shares, found, strict=True), key=lambda pair: pair[0])
+    asked = f" of {one.asked:,} rows asked for" if one.asked is not None else " rows by rules"
+    detail = f"{one.task}: {one.rows:,}{asked} are left" + (f"; {one.told}" if one.told and least < 1 else "")
+    return _result("written", allowed, round(least, 6), least >= allowed, detail)
 
 
 def _canary_leak(allowed: float, manifest: Mapping[str, Any]) -> dict[str, Any]:

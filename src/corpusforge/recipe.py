@@ -69,6 +69,11 @@ class Gates(Closed):
         description="Largest share of planted structured data (e-mail, card, IBAN, keys and the like) that is found "
         "again, at least 300 of them; without it the leak audit is told, not judged.",
     )
+    written: Share | None = Field(
+        default=None,
+        description="Least share of a task's rows, as asked of a model, that are left at the end; without it "
+        "a task that gave no row is told, not judged.",
+    )
 
     def shown(self) -> dict[str, float | None]:
         """The gates as plain numbers, in the order of this model."""

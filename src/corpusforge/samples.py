@@ -21,6 +21,8 @@ EACH = 20
 EXCERPT = 600
 _WORD = re.compile(r"\w+")
 _LETTERS = "ABCDEFGHIJ"
+# Kinds of synthetic rows that the benchmark asks; others of the hold-out's records stand in no file.
+_EXAMS = frozenset({"qa", "mcq"})
 
 
 def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
     """
     total = proven = 0
     by_model: Counter[str] = Counter()
+    aside: Counter[str] = Counter()
     audit = Audit()
     best: dict[str, list[tuple[str, dict[str, Any]]]] = {kind: [] for kind in _SHOWN}
     redacted: list[tuple[str, dict[str, Any]]] = []
@@ -42,6 +45,7 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
         total += len(rows)
         proven += sum(_proven(row, texts) for row in rows)
         by_model.update(row.kind for row in rows if row.meta.get("engine") != "extractive")
+        aside.update(row.kind for row in rows if row.side == "holdout" and row.kind not in _EXAMS)
         audit.add(row for row in rows if row.kind == "mcq")
         for kind, chosen in best.items():
             of_kind = [row for row in rows if row.kind == kind and row.side == "train"]
@@ -53,6 +57,8 @@ def choose_samples(shards: Sequence[Shard], seed: int) -> dict[str, Any]:
     }
     samples["hidden"] = hidden_in_context(shards, seed)
     evidence = {"rows": total, "proven": proven, "by_model": dict(sorted(by_model.items()))}
+    if aside:
+        evidence["aside"] = dict(sorted(aside.items()))
     return {"samples": samples, "evidence": evidence, "mcq_audit": _audited(audit)}
 
 

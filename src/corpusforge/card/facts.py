@@ -155,11 +155,13 @@ class SampleFacts(Fact):
 
 
 class EvidenceFacts(Fact):
-    """Synthetic rows, those proven by their evidence, and by task those that a model wrote."""
+    """Synthetic rows, those proven by their evidence, by task those that a model wrote, and by kind those of the
+    hold-out that are neither trained on nor part of the benchmark."""
 
     rows: int = 0
     proven: int = 0
     by_model: dict[str, int] = Field(default_factory=dict)
+    aside: dict[str, int] = Field(default_factory=dict)
 
 
 class ProbeFacts(Fact):

@@ -53,7 +53,8 @@ def make_leakage(facts: Facts) -> Leakage:
         ("a question in almost the same words", proven.searched_questions),
     )
     texts = {f"texts of {name}": n for name, n in facts.eval.texts.items()}
-    held = {"qa": facts.eval.qa, "mcq": facts.eval.mcq, **facts.eval.tasks, **texts}
+    aside = {f"{kind} (neither trained on nor examined)": n for kind, n in facts.evidence.aside.items()}
+    held = {"qa": facts.eval.qa, "mcq": facts.eval.mcq, **facts.eval.tasks, **texts, **aside}
     return Leakage(
         checked=bool(steps),
         removed=sum(sum(c.dropped.values()) for step in steps for c in step.counts.values()),

@@ -9,7 +9,7 @@ from corpusforge.card.markdown import cell, table
 from corpusforge.card.mixture import Blend
 from corpusforge.card.readme_evidence import evidence, hidden_lines, redactor_lines
 from corpusforge.card.rights import SourceRights
-from corpusforge.card.synthetic import ModelUse, probe_line
+from corpusforge.card.synthetic import ModelUse, probe_line, silent_sentence
 
 
 def readme(card: Card) -> str:
@@ -201,6 +201,7 @@ def _synthetic(card: Card) -> str:
     ]
     engine = ", ".join(f"{key} {value}" for key, value in sorted(card.synthetic.engine.items())) or "not named"
     text = f"## 4 Is the synthetic part true?\n\nEngine: {cell(engine)}.\n\n"
+    text += f"{silent_sentence(card.synthetic)}\n\n" if card.synthetic.silent else ""
     text += table(("step", "passages that gave rows", "rows", "passages refused"), rows, "-rr-")
     proofs = [
         (p.step, part(p.kept, p.read), ", ".join(f"{r} {count(n)}" for r, n in p.refused.items()) or "none")

@@ -110,10 +110,11 @@ class Audit(Section):
 
 
 class Synthetic(Section):
-    """The generated part of a build."""
+    """The generated part of a build; `silent` names the steps of which no row is left."""
 
     engine: dict[str, Any]
     makers: tuple[Maker, ...]
+    silent: tuple[str, ...]
     proofs: tuple[Proof, ...]
     pairs: tuple[Pair, ...]
     items: tuple[Item, ...]
@@ -136,9 +137,11 @@ def make_synthetic(facts: Facts) -> Synthetic | None:
         return None
     generate = facts.recipe.get("generate")
     engine = generate.get("engine") if isinstance(generate, dict) else None
+    made = tuple(_maker(step, facts, engine) for step in makers)
     return Synthetic(
         engine={key: engine[key] for key in _TOLD if key in engine} if isinstance(engine, dict) else {},
-        makers=tuple(_maker(step, facts, engine) for step in makers),
+        makers=made,
+        silent=tuple(m.step for m in made if not (m.rows if m.model is None else m.model.accepted)),
         proofs=tuple(_proof(step) for step in facts.steps if step.proves),
         pairs=tuple(
             Pair(id=s.id, source=s.source, question=s.question, answer=s.answer, evidence=s.evidence_text)
@@ -248,3 +251,8 @@ def probe_line(probe: Probe) -> str:
     """What the probes found, as a sentence."""
     guessed = f"A probe that sees the options alone picks the right one in {probe.choices:.1%} of {probe.items:,} items"
     return f"{guessed}, one that sees the question too in {probe.with_question:.1%}; chance is {probe.chance:.0%}."
+
+
+def silent_sentence(synthetic: Synthetic) -> str:
+    """That steps which the recipe asks for left no row."""
+    return f"No row is left of {' and '.join(synthetic.silent)}, which the recipe asks for."

@@ -9,7 +9,10 @@ from corpusforge.card.figures import bound_sentence, count, plural, precise, sen
 from corpusforge.card.section import Section
 
 # Gates whose numbers are shares of 1; all others are counts.
-_SHARES = {"personal_data": "at most", "mix_error": "at most", "grounded": "at least", "canary_leak": "at most"}
+_SHARES = {
+    **dict.fromkeys(("personal_data", "mix_error", "canary_leak"), "at most"),
+    **dict.fromkeys(("grounded", "written"), "at least"),
+}
 
 
 class Gate(Section):
