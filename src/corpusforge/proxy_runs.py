@@ -114,8 +114,11 @@ def run(task: Task, config_file: Path, changes: Sequence[str], config: Config, q
 
 
 def _rhythm(manifest: Mapping[str, Any], batch: int) -> tuple[int, int]:
-    """Steps between measurements, and between lines of the log (a measurement has one too)."""
-    steps = -(-int(manifest["packed"]["outputs"]["completion"]["sequences"]) // batch)
+    """Steps between measurements, and between lines of the log (a measurement has one too).
+
+    They come from the tokens wanted, in which siblings are equal, and not from their sequences, in which they are not.
+    """
+    steps = -(-int(manifest["mix"]["completion"]["wanted_tokens"]) // (batch * int(manifest["packed"]["length"])))
     line = max(1, steps // (MEASURED * _LINES))
     return -(-steps // (MEASURED * line)) * line, line
 
@@ -133,7 +136,9 @@ def _measured(task: Task, config: Config) -> Proxy:
     last = max(held)
     usable = [last]
     if config.schedule.kind == "constant":
-        usable = [step for step in sorted(held) if step > config.schedule.warmup * last and step > 0]
+        # As many of each run: sequences that are filled less make a run longer by a step or two.
+        begun = [step for step in sorted(held) if config.schedule.warmup * last < step < last]
+        usable = [*begun[: MEASURED - 1], last]
     domain, public = ([held[step][side]["loss"] for step in usable] for side in SIDES)
     before = (held[0]["domain"]["loss"], held[0]["public"]["loss"])
     return Proxy(task.share, task.seed, [tokens[step] for step in usable], domain, public, before)

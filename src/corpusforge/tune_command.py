@@ -50,8 +50,8 @@ def tune(
     place = out or Path("runs") / told.name / "tune"
     runs = _runs(recipe, wanted, config_file, config, changes, count, builds, place, quiet)
     proxies = _gathered(runs, config)
-    if target is not None and target > REACH * proxies.tokens[-1]:
-        what = f"the law reaches {REACH:g} times the {proxies.tokens[-1]:,.0f} tokens measured, not {target:,}."
+    if target is not None and target > REACH * proxies.measured:
+        what = f"the law reaches {REACH:g} times the {proxies.measured:,.0f} tokens measured, not {target:,}."
         raise UsageError(what, where="--tokens", hint=f"Mix {target / REACH:,.0f} tokens or more for the proxies.")
     proposal = _proposal(proxies, budget, target, config)
     written = write_report(place, told.name, proxies, proposal)
@@ -156,7 +156,7 @@ def _proposal(proxies: Proxies, budget: float, tokens: int | None, config: Confi
     from corpusforge.tune.tuning import tune as decide
 
     against: Against = "least" if config.model.random is not None else "before"
-    if tokens is not None and len(proxies.tokens) == 1 and abs(tokens / proxies.tokens[-1] - 1) > 0.01:
+    if tokens is not None and proxies.tokens.shape[1] == 1 and abs(tokens / proxies.measured - 1) > 0.01:
         what = "the rate of these runs is not constant, so that nothing is known of another number of tokens."
         raise UsageError(what, where="--tokens", hint="Set schedule.kind to constant in the config.")
     return decide(proxies, budget, tokens, against)

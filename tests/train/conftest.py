@@ -72,14 +72,19 @@ def _records() -> list[Record]:
 
 
 def write_build(
-    folder: Path, seed: int = 7, length: int = LENGTH, stages: Any = None, tree: dict[str, Any] | None = None
+    folder: Path,
+    seed: int = 7,
+    length: int = LENGTH,
+    stages: Any = None,
+    tree: dict[str, Any] | None = None,
+    total: int | None = None,
 ) -> Build:
-    """A build of that seed with everything that the trainer reads of one."""
+    """A build of that seed with everything that the trainer reads of one; `total` tokens of completion, or all."""
     shards = [folder / f"in-{number}.parquet" for number in range(2)]
     records = _records()
     for number, path in enumerate(shards):
         write_records(path, records[number::2])
-    completion = OutputTree("completion", None, "tokens", Fraction(3), tree_from_mapping(tree or TREE, "completion"))
+    completion = OutputTree("completion", total, "tokens", Fraction(3), tree_from_mapping(tree or TREE, "completion"))
     instruct = OutputTree("instruct", None, "tokens", Fraction(2), tree_from_mapping(TASKS, "instruct"))
     out = folder / "build"
     mix = {name: one.to_json() for name, one in write_mix(shards, MixSpec(completion, instruct, seed), out).items()}

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from corpusforge.tune.proxies import Proxies
+from corpusforge.tune.law import Array
+from corpusforge.tune.proxies import Proxies, Side
 from corpusforge.tune.tuning import Proposal
 
 if TYPE_CHECKING:
     import altair as alt
 
+SIDES: tuple[Side, Side] = ("domain", "public")
 INK, SOFT, RULE = "#1b2430", "#5b6673", "#b45309"
 COLOURS = {"domain": "#0f6b6b", "public": "#7a4fa3"}
 _WIDTH, _HEIGHT = 380, 260
@@ -43,9 +45,10 @@ def _by_share(proxies: Proxies, proposal: Proposal) -> alt.HConcatChart:
     import altair as alt
 
     x = alt.X("share:Q", title="domain's share of the tokens", scale=_share_scale(proxies), axis=_percents())
-    sides = (("domain", proposal.domain, proxies.domain), ("public", proposal.public, proxies.public))
+    bands = {"domain": proposal.domain, "public": proposal.public}
     panels = []
-    for side, (low, middle, high), losses in sides:
+    for side in SIDES:
+        low, middle, high = bands[side]
         pick = np.linspace(0, len(proposal.shares) - 1, _CURVE).round().astype(int)
         curve = [
             {"share": proposal.shares[k], "low": low[k], "loss": middle[k], "high": high[k]} for k in pick.tolist()
@@ -54,7 +57,7 @@ def _by_share(proxies: Proxies, proposal: Proposal) -> alt.HConcatChart:
         y = alt.Y("loss:Q", title="nats a token", scale=alt.Scale(zero=False))
         band = base.mark_area(opacity=0.22, color=COLOURS[side]).encode(x=x, y=alt.Y("low:Q", title=""), y2="high:Q")
         line = base.mark_line(color=COLOURS[side]).encode(x=x, y=y)
-        runs = [{"share": share, "loss": loss} for share, loss in zip(proxies.share, losses[:, -1], strict=True)]
+        runs = [{"share": share, "loss": loss} for share, loss in zip(proxies.share, _ends(proxies, side), strict=True)]
         dots = alt.Chart(alt.InlineData(values=_plain(runs))).mark_point(color=COLOURS[side], filled=True, size=45)
         layers = [band, line, dots.encode(x=x, y=y), *_proposed(proposal, x)]
         if side == "public":
@@ -95,12 +98,12 @@ def _trade_off(proxies: Proxies, proposal: Proposal) -> Any:
         for k, (p, d) in enumerate(zip(proposal.public[1], proposal.domain[1], strict=True))
     ]
     line = alt.Chart(alt.InlineData(values=_plain(path))).mark_line(color=SOFT).encode(x=x, y=y, order="order:Q")
-    runs = _plain({"public": p, "domain": d} for d, p in zip(proxies.domain[:, -1], proxies.public[:, -1], strict=True))
+    ends = {side: _ends(proxies, side) for side in SIDES}
+    runs = _plain({"public": p, "domain": d} for d, p in zip(ends["domain"], ends["public"], strict=True))
     dots = alt.Chart(alt.InlineData(values=runs)).mark_point(color=COLOURS["domain"], filled=True, size=55)
     means = _plain(
         {
-            "public": proxies.public[proxies.share == share, -1].mean(),
-            "domain": proxies.domain[proxies.share == share, -1].mean(),
+            **{side: ends[side][proxies.share == share].mean() for side in SIDES},
             "label": f"{share * 100:.3g}%",
         }
         for share in np.unique(proxies.share)
@@ -122,7 +125,7 @@ def _over_tokens(proxies: Proxies) -> alt.HConcatChart:
         rows = _plain(
             {"tokens": tokens, "loss": loss, "share": float(share * 100)}
             for share in np.unique(proxies.share)
-            for tokens, loss in zip(proxies.tokens, losses[proxies.share == share].mean(axis=0), strict=True)
+            for tokens, loss in zip(_mean(proxies, proxies.tokens, share), _mean(proxies, losses, share), strict=True)
         )
         chart = alt.Chart(alt.InlineData(values=rows)).mark_line(point=True)
         colour = alt.Color("share:O", title="domain %", scale=alt.Scale(scheme="viridis"))
@@ -131,6 +134,17 @@ def _over_tokens(proxies: Proxies) -> alt.HConcatChart:
         title = f"held-out {side} loss"
         panels.append(chart.encode(x=x, y=y, color=colour).properties(width=_WIDTH, height=_HEIGHT, title=title))
     return alt.hconcat(*panels, spacing=28)
+
+
+def _ends(proxies: Proxies, side: Side) -> Array:
+    """Losses at the end of each run, as the laws are fitted to them (without what a paired seed adds)."""
+    return proxies.losses(side)[:, -1]
+
+
+def _mean(proxies: Proxies, figures: Array, share: float) -> Array:
+    """Figures [r, t] of one share, mean over its runs [t]."""
+    mean: Array = figures[proxies.share == share].mean(axis=0)
+    return mean
 
 
 def _share_scale(proxies: Proxies) -> alt.Scale:

@@ -25,7 +25,7 @@ class Dcpt:
         """Exponents between a tenth and a few, an eps of some percent, and terms of the size of what losses differ."""
         height = max(float(np.ptp(loss)), 1e-3)
         mean = [float(loss.min()) - height, np.log(height), np.log(0.3), np.log(0.4), np.log(height / 4), np.log(0.05)]
-        spread = [3 * height + 1, 2.0, 1.2, 0.8, 2.0, 1.2, 0.8]
+        spread = [3 * height + 1, 2.0, 1.2, 0.8, 2.0, 1.2, 1.2]
         return Prior(np.array([*mean, np.log(0.5)]), np.array(spread))
 
     def curve(self, parameters: Array, share: Array, amount: Array) -> tuple[Array, Array]:

@@ -35,7 +35,7 @@ def candidates(proxies: Proxies, side: Side, amount: float) -> list[Candidate]:
     Where runs end the exponential is asked too; a target of other tokens only the D-CPT law knows.
     """
     share = proxies.share_of(side)
-    laws: list[tuple[Law, int]] = [(Dcpt(), len(proxies.tokens))]
+    laws: list[tuple[Law, int]] = [(Dcpt(), proxies.tokens.shape[1])]
     if abs(amount - 1) < 1e-9:
         laws.append((Exponential(float(np.ptp(share)) / 2 + float(share.min()), float(np.ptp(share))), 1))
     seeds = proxies.seed if proxies.paired else None
@@ -45,7 +45,10 @@ def candidates(proxies: Proxies, side: Side, amount: float) -> list[Candidate]:
         fitted = fit(law, data)
         found.append(Candidate(fitted, data, places, scatter(fitted, data, places, seeds), 1.0))
     scores = np.array([_left_out(one, proxies, side) for one in found])
-    weights = scores ** (-len(proxies.share) / 2) / (scores ** (-len(proxies.share) / 2)).sum()
+    # A normal likelihood of what was foretold, one for each share left out: a law twice as wrong as the other counts a
+    # fraction, and luck on three shares does not silence either.
+    likely = scores ** (-(len(np.unique(proxies.share)) - 2) / 2)
+    weights = likely / likely.sum()
     return [replace(one, weight=float(weight)) for one, weight in zip(found, weights, strict=True)]
 
 
@@ -93,9 +96,9 @@ def _curves(
 def _data(proxies: Proxies, side: Side, places: int) -> Data:
     """The last `places` measurements of each run."""
     losses = proxies.losses(side)[:, -places:]
-    amount = proxies.tokens[-places:] / proxies.tokens[-1]
+    amount = proxies.tokens[:, -places:] / proxies.tokens[:, -1:]
     share = np.repeat(proxies.share_of(side), places)
-    return Data(share, np.tile(amount, len(losses)), losses.ravel())
+    return Data(share, amount.ravel(), losses.ravel())
 
 
 def _left_out(one: Candidate, proxies: Proxies, side: Side) -> float:

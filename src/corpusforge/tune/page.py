@@ -59,13 +59,13 @@ def report(name: str, proxies: Proxies, proposal: Proposal) -> dict[str, Any]:
         {
             "share": float(share),
             "seed": int(seed),
-            "tokens": proxies.tokens.tolist(),
+            "tokens": tokens.tolist(),
             "domain": domain.tolist(),
             "public": public.tolist(),
             "before": {"domain": float(before[0]), "public": float(before[1])},
         }
-        for share, seed, domain, public, before in zip(
-            proxies.share, proxies.seed, proxies.domain, proxies.public, proxies.before, strict=True
+        for share, seed, tokens, domain, public, before in zip(
+            proxies.share, proxies.seed, proxies.tokens, proxies.domain, proxies.public, proxies.before, strict=True
         )
     ]
     return {
@@ -82,9 +82,7 @@ def report(name: str, proxies: Proxies, proposal: Proposal) -> dict[str, Any]:
         "tokens": proposal.tokens,
         "missing": list(proposal.missing),
         "more_runs": proposal.more_runs,
-        "laws": {
-            side: [_law(one, float(proxies.tokens[-1])) for one in found] for side, found in proposal.laws.items()
-        },
+        "laws": {side: [_law(one, proxies.measured) for one in found] for side, found in proposal.laws.items()},
         "runs": runs,
     }
 

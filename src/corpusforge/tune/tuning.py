@@ -71,7 +71,7 @@ def tune(
     nothing to forget. Only shares between the least and the most measured are proposed. The same losses give the same
     figures. Raises ValueError for fewer than three shares or more than ten times the tokens measured.
     """
-    measured = float(proxies.tokens[-1])
+    measured = proxies.measured
     target = measured if tokens is None else float(tokens)
     distinct = np.unique(proxies.share)
     if len(distinct) < LEAST_SHARES:
@@ -129,7 +129,7 @@ def _unsure(chosen: Array, shares: Array, freedom: float, budget: float) -> list
         return ["there are too few runs to tell how far two equal ones would differ"]
     none = np.isnan(chosen)
     if none.mean() > 0.5:
-        return [f"public text loses more than {budget:g} nats a token already at {shares[0]:.3g} of the tokens"]
+        return [f"public text loses more than {budget:g} nats a token already at {shares[0]:.2%} domain"]
     interval = _interval(np.where(none, shares[0], chosen))
     if interval.high - interval.low > _WIDEST * interval.value:
         return [f"the share may be anything from {interval.low:.2%} to {interval.high:.2%}"]

@@ -32,10 +32,11 @@ def sentences(proposal: Proposal, proxies: Proxies) -> list[str]:
         budget = f"budget {proposal.budget:g}"
         lines.append(f"public: {_nats(proposal.rise)} against {_AGAINST[proposal.against]}; {budget}")
     shares, seeds = np.unique(proxies.share), np.unique(proxies.seed)
-    measured = f"{len(proxies.tokens)} measurements of each up to {proxies.tokens[-1]:,.0f} tokens"
+    times = proxies.tokens.shape[1]
+    measured = f"{times} {_plural('measurement', times)} of each up to {proxies.measured:,.0f} tokens"
     kinds = f"{len(shares)} shares from {shares[0]:.2%} to {shares[-1]:.2%}, {len(seeds)} {_plural('seed', len(seeds))}"
     lines.append(f"rests on {len(proxies.share)} runs ({kinds}), {measured}")
-    if abs(proposal.tokens / proxies.tokens[-1] - 1) > 0.01:
+    if abs(proposal.tokens / proxies.measured - 1) > 0.01:
         lines.append(f"read at {proposal.tokens:,.0f} tokens by the D-CPT law")
     for side, laws in proposal.laws.items():
         weights = ", ".join(f"{one.fit.law.name} {one.weight:.0%}" for one in laws)
