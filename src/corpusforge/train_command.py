@@ -100,6 +100,8 @@ def _print_plan(told: Mapping[str, Any]) -> None:
         f"{memory['parameters']:,} parameters, {memory['trained']:,} of them trained: {memory['bytes'] / 1e9:,.1f} GB "
         "for weights, gradients and optimiser, and activations beside them\n"
     )
+    if "warning" in told:
+        console.data(f"WARNING: {told['warning']}\n")
     rows = [
         (one["source"], f"{one['tokens']:,}", f"{one['share']:.2%}", one["epochs"], f"{one['loss_weight']:,.1f}")
         for one in told["sources"]

@@ -21,7 +21,7 @@ def test_the_configs_that_are_shipped_are_right(path: Path) -> None:
     config = load_config(path, ("model.path=here", "schedule.peak=2e-5"))
     assert config.model.path == "here"
     assert config.schedule.peak == 2e-5
-    assert (config.lora is None) == (path.stem == "dapt")
+    assert (config.lora is not None) == (path.stem in {"lora", "demo-lora", "sft-only"})
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from corpusforge_train.batch import PackedSequence
 from corpusforge_train.build_files import Build
 from corpusforge_train.config import Config
-from corpusforge_train.data import Feed, PackedSequence
+from corpusforge_train.data import Feed
 from corpusforge_train.plan import DataPlan, make_plan
 
 EOS = 256

@@ -11,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from corpusforge_train.errors import WrongUse
 
+# What a run may change when it goes on.
+_FREE = ("batch", "checkpoint", "log", "device", "parallel")
 Role = Literal["text", "system", "user", "assistant", "frame"]
 Output = Literal["completion", "instruct"]
 
@@ -58,6 +60,18 @@ class Lora(Closed):
     rslora: bool | None = Field(None, description="Scale by the root of the rank; by default from rank 64 on.")
     dora: bool = False
     merge: bool = Field(False, description="Also write the model with the adapters merged into its weights.")
+
+
+class Prompt(Closed):
+    """Virtual tokens learned in front of every document of a frozen model; peft measures far less from it than from
+    `lora`, and more forgetting.
+    """
+
+    kind: Literal["prompt", "p-tuning"] = Field(
+        "prompt", description="prompt: the embeddings themselves; p-tuning: a small network that makes them."
+    )
+    tokens: int = Field(20, ge=1, le=1000, description="Virtual tokens before each document.")
+    hidden: int | None = Field(None, ge=1, description="Width of p-tuning's network; by default the model's.")
 
 
 class Data(Closed):
@@ -152,11 +166,21 @@ class Log(Closed):
     tensorboard: bool = False
 
 
+class Parallel(Closed):
+    """How several processes (torchrun) share a run; one alone has nothing to share."""
+
+    kind: Literal["data", "fsdp"] = Field(
+        "data",
+        description="data: each holds the whole model. fsdp: each holds a part of every weight, gradient and state.",
+    )
+
+
 class Config(Closed):
     """A whole run."""
 
     model: Model
     lora: Lora | None = None
+    prompt: Prompt | None = None
     data: Data = Data()
     batch: Batch = Batch()
     schedule: Schedule = Schedule()
@@ -165,13 +189,20 @@ class Config(Closed):
     loss: Loss = Loss()
     checkpoint: Checkpoint = Checkpoint()
     holdout: Holdout = Holdout()
+    parallel: Parallel = Parallel()
     log: Log = Log()
     seed: int = Field(17, ge=0, lt=2**31)
     device: str = Field("auto", description="auto, cpu or cuda.")
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Config:
+        if self.lora is not None and self.prompt is not None:
+            raise ValueError("give one of lora and prompt")
+        return self
+
     def identity(self) -> dict[str, Any]:
         """What a resumed run must share with the run it goes on with: all but how it is fed, saved and told."""
-        return self.model_dump(mode="json", exclude={"batch": True, "checkpoint": True, "log": True, "device": True})
+        return self.model_dump(mode="json", exclude=dict.fromkeys(_FREE, True))
 
 
 def load_config(path: Path, changes: tuple[str, ...] = ()) -> Config:

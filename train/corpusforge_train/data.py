@@ -1,10 +1,9 @@
-"""Reads packed sequences at any place, and makes the arrays of a batch from them."""
+"""Reads packed sequences at any place of a run."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from corpusforge_train.batch import Batch, PackedSequence, collate, idle
 from corpusforge_train.build_files import Build
 from corpusforge_train.errors import WrongUse
-from corpusforge_train.ledger import UNIT, Entry, Ledger
 from corpusforge_train.plan import DataPlan
 
 _HELD_GROUPS = 8
 RoleWeights = Mapping[str, Mapping[Any, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class PackedSequence:
-    """One packed sequence of n tokens in k pieces: `ids` and `weights` have shape [n], `lengths` to `bytes` shape [k].
-
-    `weights` weigh the prediction *of* each token, 0 where a piece begins; a piece is `lengths` tokens of its record,
-    which has `sizes`, from `starts` on.
-    """
-
-    source: str
-    ids: npt.NDArray[np.int32]
-    weights: npt.NDArray[np.float32]
-    lengths: npt.NDArray[np.int64]
-    epochs: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
-    sizes: npt.NDArray[np.int64]
-    bytes: npt.NDArray[np.int64]
-    records: list[str]
-
-    def ledger(self) -> Ledger:
-        """What this sequence adds to the ledger."""
-        ledger = Ledger()
-        ends = np.cumsum(self.lengths)
-        for k, end in enumerate(ends.tolist()):
-            length = int(self.lengths[k])
-            # In doubles: sums of floats of 24 bits are exact there, whatever their order.
-            weight = round(float(self.weights[end - length : end].sum(dtype=np.float64)) * UNIT)
-            whole = int(self.starts[k]) + length == int(self.sizes[k])
-            ledger.count(self.source, int(self.epochs[k]), Entry(length, 1, int(whole), weight))
-        return ledger
 
 
 class Reader:
@@ -121,58 +89,6 @@ def _rows(column: Any) -> list[npt.NDArray[Any]]:
     return [values[a:b] for a, b in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """b sequences, filled to `length` tokens each.
-
-    `input_ids` and `position_ids` have shape [b, length]; positions restart at each piece (and at the filling), which
-    is what keeps pieces apart. The a predicted tokens: `active` is where their logits stand in the flattened batch,
-    `targets` what they should say, `weights` how much it counts, `source` and `piece` to whom it belongs; shape [a].
-    """
-
-    input_ids: npt.NDArray[np.int64]
-    position_ids: npt.NDArray[np.int64]
-    active: npt.NDArray[np.int64]
-    targets: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float32]
-    source: npt.NDArray[np.int64]
-    piece: npt.NDArray[np.int64]
-
-    @property
-    def weight(self) -> float:
-        """Sum of the weights of all predicted tokens."""
-        return float(self.weights.sum(dtype=np.float64))
-
-
-def collate(sequences: Sequence[PackedSequence], length: int, fill: int, sources: Mapping[str, int]) -> Batch:
-    """A batch of sequences; `fill` is the id behind their ends. `piece` numbers the pieces of the batch from 0."""
-    ids = np.full((len(sequences), length), fill, dtype=np.int64)
-    positions = np.zeros((len(sequences), length), dtype=np.int64)
-    parts: list[tuple[npt.NDArray[Any], ...]] = []
-    pieces = 0
-    for row, sequence in enumerate(sequences):
-        n = len(sequence.ids)
-        ids[row, :n] = sequence.ids
-        lengths = [*sequence.lengths.tolist(), length - n]
-        positions[row] = np.concatenate([np.arange(one) for one in lengths])
-        # The token at place t is predicted from place t - 1, within its piece: first tokens have no weight.
-        at = np.flatnonzero(sequence.weights)
-        owner = np.searchsorted(np.cumsum(sequence.lengths), at, side="right") + pieces
-        source = np.full(len(at), sources[sequence.source])
-        parts.append((row * length + at - 1, sequence.ids[at], sequence.weights[at], source, owner))
-        pieces += len(sequence.lengths)
-    active, targets, weights, source, piece = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Batch(
-        ids,
-        positions,
-        active.astype(np.int64),
-        targets.astype(np.int64),
-        weights.astype(np.float32),
-        source.astype(np.int64),
-        piece.astype(np.int64),
-    )
-
-
 class Feed:
     """The sequences of a run by their position."""
 
@@ -185,11 +101,16 @@ class Feed:
     def __getitem__(self, position: int) -> PackedSequence:
         return self._readers[self.plan.output[position]][int(self.plan.row[position])]
 
-    def batches(self, positions: Sequence[int], micro: int) -> Iterator[tuple[list[PackedSequence], Batch]]:
-        """The sequences at some positions, `micro` at a time, with their batch."""
+    def batches(
+        self, positions: Sequence[int], micro: int, at_least: int = 0
+    ) -> Iterator[tuple[list[PackedSequence], Batch]]:
+        """The sequences at some positions, `micro` at a time, with their batch; idle ones up to `at_least`."""
+        made = -(-len(positions) // micro)
         for first in range(0, len(positions), micro):
             sequences = [self[position] for position in positions[first : first + micro]]
             yield sequences, collate(sequences, self.plan.length, self._fill, self._sources)
+        for _ in range(made, at_least):
+            yield [], idle(self.plan.length, self._fill)
 
 
 def check_learnable(feed: Feed) -> dict[str, float]:

@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 
+from corpusforge_train.batch import PackedSequence
 from corpusforge_train.build_files import Build
 from corpusforge_train.config import Config
-from corpusforge_train.data import Feed, PackedSequence, check_learnable
+from corpusforge_train.data import Feed, check_learnable
 from corpusforge_train.ledger import Ledger
 from corpusforge_train.plan import make_plan
+from corpusforge_train.prompts import WARNING, prompt_parameters
 
 Decode = Callable[[list[int]], str]
 _SAMPLE_TOKENS = 400
@@ -56,6 +58,7 @@ def dry_run(build: Build, config: Config) -> dict[str, Any]:
             for own in [plan.tokens_of(begin, end)]
         ],
         "memory": memory(config),
+        **({} if config.prompt is None else {"warning": WARNING}),
     }
 
 
@@ -74,11 +77,15 @@ def memory(config: Config) -> dict[str, Any]:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(own)
     total = sum(one.numel() for one in model.parameters())
-    trained = total if config.lora is None else _adapters(model, config.lora.rank)
+    if config.prompt is not None:
+        trained = prompt_parameters(config.prompt, model.config.hidden_size)
+    else:
+        trained = total if config.lora is None else _adapters(model, config.lora.rank)
+    beside = config.lora is not None or config.prompt is not None
     width = 2 if config.precision.weights == "bf16" else 4
     states = 2 * (2 if config.precision.states == "bf16" else 4)
-    own_width = width if config.lora is None else 4
-    needed = total * width + trained * (own_width + states) + (0 if config.lora is None else trained * own_width)
+    own_width = 4 if beside else width
+    needed = total * width + trained * (own_width + states) + (trained * own_width if beside else 0)
     return {"parameters": total, "trained": trained, "bytes": needed}
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from corpusforge_train.batch import collate
 from corpusforge_train.build_files import Build
-from corpusforge_train.data import Reader, collate
+from corpusforge_train.data import Reader
 from corpusforge_train.model import Trained
 
 _NORMAL = 1.96

@@ -23,12 +23,14 @@ from corpusforge_train.export import export
 from corpusforge_train.holdout import Figures, Losses, compare, keep_base, measure, read_base
 from corpusforge_train.ledger import Ledger
 from corpusforge_train.log import Log
-from corpusforge_train.model import Trained, device_of, load_model
+from corpusforge_train.model import Trained, device_of, load_model, whole_model
 from corpusforge_train.model_card import beside_the_model
 from corpusforge_train.optimizer import AdamW, check_surviving, hash_seed
 from corpusforge_train.parallel import Group, join
 from corpusforge_train.plan import DataPlan, make_plan
+from corpusforge_train.prompts import WARNING
 from corpusforge_train.schedule import rate
+from corpusforge_train.shards import gathered, put
 
 FORMAT = 1
 _MEASURED_STEPS = (1, 10)
@@ -36,8 +38,8 @@ _MEASURED_STEPS = (1, 10)
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands: steps done, sequences consumed, the ledger, the best checkpoint under the budget, and the last
-    figures on held-out text.
+    """Where a run stands: steps done, sequences consumed, the ledger, the best checkpoint under the budget, and the
+    last figures on held-out text.
     """
 
     step: int = 0
@@ -52,7 +54,7 @@ class Run:
 
     def __init__(self, build: Build, config: Config, out: Path, approved_by: str | None) -> None:
         build.check()
-        self.group: Group = join()
+        self.group: Group = join(config.parallel.kind == "fsdp", config.device)
         self.build, self.config, self.out, self.approved_by = build, config, out, approved_by
         self.plan: DataPlan = make_plan(build, config.data.outputs)
         unknown = sorted(config.loss.weights.keys() - set(self.plan.sources))
@@ -65,10 +67,19 @@ class Run:
         self.feed = Feed(build, self.plan, config.loss.weights)
         check_learnable(self.feed)
         saved = newest(out)
+        if len(set(self.group.gather(None if saved is None else saved.folder.name))) > 1:
+            hint = "Name an --out that all of them share."
+            raise TrainError("the processes see different checkpoints.", where=str(out), hint=hint)
         if saved is not None:
             self._check_same(saved)
-        self.trained: Trained = load_model(config, int(build.packed["vocabulary"]))
-        self.optimizer = AdamW(self.trained.parameters(), config.optimizer, config.precision, config.seed)
+        self.trained: Trained = load_model(config, int(build.packed["vocabulary"]), self.group.sharded)
+        self.optimizer = AdamW(
+            self.trained.parameters(),
+            config.optimizer,
+            config.precision,
+            config.seed,
+            **({"sum_over": self.group.sum} if self.group.sharded else {}),
+        )
         self.progress = Progress()
         if saved is not None:
             self._take_up(saved)
@@ -88,13 +99,13 @@ class Run:
         other = [key for key in mine if mine[key] != state["identity"].get(key)]
         if other:
             what = f"the checkpoint was made with another {', '.join(other)}."
-            raise TrainError(what, where=str(saved.folder), hint="Only batch, checkpoint, log and device may change.")
+            hint = "Only batch, parallel, checkpoint, log and device may change."
+            raise TrainError(what, where=str(saved.folder), hint=hint)
 
     def _take_up(self, saved: Saved) -> None:
         weights = saved.weights()
-        with torch.no_grad():
-            for name, parameter in self.trained.parameters():
-                parameter.copy_(weights[name])
+        for name, parameter in self.trained.parameters():
+            put(parameter, weights[name])
         self.optimizer.load(saved.optimizer())
         state = saved.state
         ledger = Ledger.from_json(state["ledger"])
@@ -113,8 +124,10 @@ class Run:
                 self._step()
             self._check_ledger()
             receipt = self.state()
+            weights = gathered(dict(self.trained.parameters()), self.group.main) if self.group.sharded else {}
             if self.group.main:
-                export(self.trained, self.config, receipt, self.out, beside_the_model(self.build, receipt))
+                whole = whole_model(self.config, weights) if self.group.sharded else self.trained
+                export(whole, self.config, receipt, self.out, beside_the_model(self.build, receipt))
             return receipt
         finally:
             for one, handler in handlers.items():
@@ -136,6 +149,8 @@ class Run:
             f"{sum(one.numel() for one in parameters):,} parameters, {len(plan):,} sequences with {plan.total:,} "
             f"tokens, {steps:,} steps; at the peak rate {share:.0%} of an update survives rounding"
         )
+        if config.prompt is not None:
+            self.log.say(f"WARNING: {WARNING}")
         if progress.step:
             self.log.say(f"going on after step {progress.step} at sequence {progress.position:,}")
         path = self.out / "base_holdout.json"
@@ -158,7 +173,8 @@ class Run:
         began = time.perf_counter()
         first, last = progress.position, min(progress.position + config.batch.sequences, len(plan))
         torch.manual_seed(hash_seed(config.seed, first, self.group.rank))
-        batches = list(self.feed.batches(self.group.part(range(first, last)), config.batch.micro))
+        passes = self.group.passes(last - first, config.batch.micro) if self.group.sharded else 0
+        batches = list(self.feed.batches(self.group.part(range(first, last)), config.batch.micro, passes))
         device = self.trained.device
         weight = torch.tensor(sum(batch.weight for _, batch in batches), dtype=torch.float64, device=device)
         self.group.sum([weight])
@@ -166,9 +182,10 @@ class Run:
         self.trained.model.train()
         ledger = Ledger()
         for sequences, batch in batches:
-            if len(batch.active):
+            if len(batch.active) or self.group.sharded:
                 total, losses = self.trained.loss(batch)
-                (total / weight).backward()
+                # Parts of gradients come as the mean over processes, whole ones are summed below.
+                (total / weight * (self.group.size if self.group.sharded else 1)).backward()
                 weights, owner = self.trained.tensor(batch.weights), self.trained.tensor(batch.source)
                 sums.index_add_(0, owner, torch.stack([losses * weights, weights], dim=1).double())
             for sequence in sequences:
@@ -188,7 +205,7 @@ class Run:
         self._save_and_measure(ends, norm)
 
     def _gradients(self) -> list[Tensor]:
-        if self.group.size == 1:
+        if self.group.size == 1 or self.group.sharded:
             return []
         parameters = [one for _, one in self.trained.parameters()]
         for one in parameters:
@@ -249,8 +266,10 @@ class Run:
             raise Interrupted(f"stopped after step {progress.step}; the same command goes on.", where=str(self.out))
 
     def _save(self) -> None:
+        held = dict(self.trained.parameters()), self.optimizer.state()
+        weights, optimizer = (gathered(one, self.group.main) for one in held) if self.group.sharded else held
         if self.checkpointer is not None:
-            self.checkpointer.save(self.state(), dict(self.trained.parameters()), self.optimizer.state())
+            self.checkpointer.save(self.state(), weights, optimizer)
 
     def _check_number(self, value: float) -> None:
         if not math.isfinite(value):

@@ -7,19 +7,24 @@ ends at a restart. A mask of ones, or the cache that is on by default in evaluat
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from corpusforge_train.batch import Batch
 from corpusforge_train.config import Config, Lora
-from corpusforge_train.data import Batch
 from corpusforge_train.errors import TrainError, WrongUse
 from corpusforge_train.loss import plain_loss, weighted_loss
+from corpusforge_train.prompts import Prompted, add_prompt, prompted
+from corpusforge_train.shards import Whole, put, shard
 
+T = TypeVar("T")
 _ATTENTION = {"eager": "eager", "sdpa": "sdpa", "flex": "flex_attention"}
 # Under 1e-3 of the logits' own spread is rounding of one and the same sum; a leak is of the spread's own size.
 _LEAK = 1e-2
@@ -36,30 +41,53 @@ class Trained:
     compute: torch.dtype
     chunk: int
     chunked: bool = True
+    root: Whole | None = None
+    virtual_tokens: int = 0
 
     def hidden(self, batch: Batch) -> Tensor:
         """The last hidden states of a batch, shape [b * length, h]; each document as if it were alone."""
         decoder = getattr(self.model, self.model.base_model_prefix)
-        return self._forward(decoder, batch).last_hidden_state.flatten(0, 1)
+        return self._forward(decoder, batch, "last_hidden_state")
 
     def logits(self, batch: Batch) -> Tensor:
         """The logits of a batch, shape [b * length, vocabulary]."""
-        found: Tensor = self._forward(self.model, batch).logits.flatten(0, 1)
-        return found
+        return self._forward(self.model, batch, "logits")
 
-    def _forward(self, module: Any, batch: Batch) -> Any:
+    def _forward(self, module: Any, batch: Batch, which: str) -> Tensor:
         lower = self.compute != torch.float32
         context = torch.autocast(self.device.type, self.compute) if lower else nullcontext()
+        room = prompted(batch, self.virtual_tokens) if self.virtual_tokens else None
+        given = batch if room is None else room.batch
         with context:
-            return module(
-                input_ids=self.tensor(batch.input_ids),
-                position_ids=self.tensor(batch.position_ids),
-                attention_mask=None,
-                use_cache=False,
-            )
+            ids = self.tensor(given.input_ids)
+            found: Tensor = getattr(
+                module(
+                    **({"input_ids": ids} if room is None else {"inputs_embeds": self._embedded(ids, room)}),
+                    position_ids=self.tensor(given.position_ids),
+                    attention_mask=None,
+                    use_cache=False,
+                ),
+                which,
+            ).flatten(0, 1)
+        return found if room is None else found[self.tensor(room.own)]
+
+    def _embedded(self, ids: Tensor, room: Prompted) -> Tensor:
+        """The embeddings of a batch's tokens, with the learned ones in the room before each piece."""
+        plain = self.model.get_input_embeddings()(ids)
+        learned = self.adapter.get_prompt(1)[0].to(plain.dtype)
+        repeated = learned.repeat(len(room.virtual) // self.virtual_tokens, 1)
+        whole = plain.flatten(0, 1).index_copy(0, self.tensor(room.virtual), repeated)
+        return whole.view_as(plain)
+
+    def within(self, compute: Callable[[], T]) -> T:
+        """What a computation over the model gives; one over a parted model must go through here."""
+        return compute() if self.root is None else self.root(compute)
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The sum of weight times loss over the predicted tokens, and each one's loss in nats (detached, shape [a])."""
+        return self.within(lambda: self._loss(batch))
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         active = self.tensor(batch.active)
         targets, weights = self.tensor(batch.targets), self.tensor(batch.weights)
         if not self.chunked:
@@ -73,7 +101,10 @@ class Trained:
 
     def parameters(self) -> list[tuple[str, nn.Parameter]]:
         """The parameters that are trained, by name."""
-        return [(name, one) for name, one in self.model.named_parameters() if one.requires_grad]
+        named = list(self.model.named_parameters())
+        if self.virtual_tokens:
+            named += self.adapter.prompt_encoder.named_parameters(prefix="prompt_encoder")
+        return [(name, one) for name, one in named if one.requires_grad]
 
 
 def device_of(config: Config) -> torch.device:
@@ -83,27 +114,31 @@ def device_of(config: Config) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
-def load_model(config: Config, vocabulary: int) -> Trained:
+def load_model(config: Config, vocabulary: int, sharded: bool = False) -> Trained:
     """Load or make the config's model, put adapters in, and check what must hold before a step is made.
 
-    `vocabulary` is the number of ids that the data can hold. Raises WrongUse for a model that is not there or too
+    `vocabulary` is the number of ids that the data can hold; `sharded` parts the model over the processes of the
+    default group, each of which must call this. Raises WrongUse for a model that is not there or too
     small for the data, and TrainError for one that lets documents see each other.
     """
     device = device_of(config)
     weights = torch.bfloat16 if config.precision.weights == "bf16" else torch.float32
     torch.manual_seed(config.seed)
-    model = _made(config, weights).to(device)
+    # What is to be parted stays in memory until it is, a layer at a time.
+    model = _made(config, weights).to("cpu" if sharded else device)
     rows = model.get_input_embeddings().weight.shape[0]
     if rows < vocabulary:
         what = f"the model knows {rows} tokens, but the data has ids up to {vocabulary - 1}."
         raise WrongUse(what, hint="Build with the model's own tokenizer.")
-    adapter = None
-    if config.lora is not None:
-        adapter = _adapted(model, config.lora, config.seed)
+    adapter = _wrapped(model, config)
     if config.model.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     lower = config.precision.compute == "bf16" or weights == torch.bfloat16
     trained = Trained(model, adapter, device, torch.bfloat16 if lower else torch.float32, config.loss.chunk)
+    if config.prompt is not None:
+        trained.virtual_tokens = config.prompt.tokens
+    if sharded:
+        trained.root = shard(model, (adapter.prompt_encoder,) if trained.virtual_tokens else (), device)
     leak = isolation_leak(trained, min(rows, vocabulary))
     if leak > _LEAK:
         what = f"packed documents see each other in this model (logits move by {leak:.2g} of their spread)."
@@ -113,6 +148,25 @@ def load_model(config: Config, vocabulary: int) -> Trained:
         for layer in getattr(model, model.base_model_prefix).layers:
             layer.compile()
     return trained
+
+
+def whole_model(config: Config, parameters: Mapping[str, Tensor]) -> Trained:
+    """The config's model in memory with these values of its trained parameters, for what takes no parted model."""
+    torch.manual_seed(config.seed)
+    kind = torch.bfloat16 if config.precision.weights == "bf16" else torch.float32
+    model = _made(config, kind)
+    trained = Trained(model, _wrapped(model, config), torch.device("cpu"), kind, config.loss.chunk)
+    trained.virtual_tokens = 0 if config.prompt is None else config.prompt.tokens
+    for name, parameter in trained.parameters():
+        put(parameter, parameters[name])
+    return trained
+
+
+def _wrapped(model: Any, config: Config) -> Any:
+    """The model's peft wrapper, or None where all its weights are trained."""
+    if config.prompt is not None:
+        return add_prompt(model, config.prompt, config.seed)
+    return None if config.lora is None else _adapted(model, config.lora, config.seed)
 
 
 def _made(config: Config, weights: torch.dtype) -> Any:
@@ -188,7 +242,8 @@ def isolation_leak(trained: Trained, vocabulary: int) -> float:
         for seed in (1, 2):
             batch, first = _probe(vocabulary, seed)
             torch.manual_seed(0)
-            found.append(trained.logits(batch)[first:].float())
+            logits: Tensor = trained.within(partial(trained.logits, batch))
+            found.append(logits[first:].float())
         spread = float(found[0].std()) or 1.0
         worst = max(worst, float((found[0] - found[1]).abs().max()) / spread)
     trained.model.train(was)
@@ -204,8 +259,12 @@ def _plain_head(trained: Trained, vocabulary: int) -> bool:
     was = trained.model.training
     trained.model.eval()
     batch, _ = _probe(vocabulary, 1)
-    head = trained.model.get_output_embeddings().weight
-    ours = (trained.hidden(batch).to(trained.compute) @ head.to(trained.compute).T).float()
-    theirs = trained.logits(batch).float()
+
+    def by_matrix() -> Tensor:
+        head = trained.model.get_output_embeddings().weight
+        return (trained.hidden(batch).to(trained.compute) @ head.to(trained.compute).T).float()
+
+    ours = trained.within(by_matrix)
+    theirs = trained.within(lambda: trained.logits(batch)).float()
     trained.model.train(was)
     return bool((ours - theirs).abs().max() <= 1e-2 * theirs.abs().max())

@@ -7,7 +7,7 @@ they take all of them in expectation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,18 +15,32 @@ from torch import Tensor, nn
 
 from corpusforge_train.config import Optimizer, Precision
 from corpusforge_train.errors import TrainError
+from corpusforge_train.shards import first_row, local, put
+
+
+def _alone(tensors: Sequence[Tensor]) -> None:
+    """The sum over one process is what it has."""
 
 
 class AdamW:
-    """AdamW over named parameters (decoupled weight decay on matrices only). `seed` decides the stochastic rounding."""
+    """AdamW over named parameters (decoupled weight decay on matrices only). `seed` decides the stochastic rounding.
+
+    Of parameters that are parted over processes each updates its own part; `sum_over` adds up what they find.
+    """
 
     def __init__(
-        self, parameters: Iterable[tuple[str, nn.Parameter]], settings: Optimizer, precision: Precision, seed: int
+        self,
+        parameters: Iterable[tuple[str, nn.Parameter]],
+        settings: Optimizer,
+        precision: Precision,
+        seed: int,
+        sum_over: Callable[[Sequence[Tensor]], None] = _alone,
     ) -> None:
         self.parameters = [(name, parameter) for name, parameter in parameters if parameter.requires_grad]
         self.settings = settings
         self.stochastic = precision.rounding == "stochastic"
         self.seed = seed
+        self.sum_over = sum_over
         self.steps = 0
         kind = torch.bfloat16 if precision.states == "bf16" else torch.float32
         self._state = {
@@ -36,8 +50,10 @@ class AdamW:
 
     def norm(self) -> Tensor:
         """The norm of the whole gradient, on the device."""
-        squares = [one.grad.float().square().sum() for _, one in self.parameters if one.grad is not None]
-        return torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
+        squares = [local(one.grad).float().square().sum() for _, one in self.parameters if one.grad is not None]
+        square = torch.stack(squares).sum() if squares else torch.zeros(())
+        self.sum_over([square])
+        return square.sqrt()
 
     @torch.no_grad()
     def step(self, rate: float, scale: Tensor | float = 1.0, measure: bool = False) -> float | None:
@@ -50,12 +66,13 @@ class AdamW:
         one, two = 1 - first**self.steps, 1 - second**self.steps
         taken: list[Tensor] = []
         wanted: list[Tensor] = []
-        for index, (name, parameter) in enumerate(self.parameters):
-            if parameter.grad is None:
+        for index, (name, trained) in enumerate(self.parameters):
+            if trained.grad is None:
                 continue
-            slope = parameter.grad.float() * scale
-            draw = self._draw(index, parameter.device) if self.stochastic else None
-            mean, square = self._state[name]
+            slope = local(trained.grad).float() * scale
+            draw = self._draw(index, first_row(trained), trained.device) if self.stochastic else None
+            parameter = local(trained)
+            mean, square = (local(one) for one in self._state[name])
             mean_now = mean.float().lerp_(slope, 1 - first)
             square_now = square.float().mul_(second).addcmul_(slope, slope, value=1 - second)
             _put(mean, mean_now, draw)
@@ -72,12 +89,16 @@ class AdamW:
                 wanted.append(change.double().square().sum())
         if not measure or not wanted:
             return None
-        return float(torch.stack(taken).sum() / torch.stack(wanted).sum().clamp_min(1e-300))
+        sums = torch.stack([torch.stack(taken).sum(), torch.stack(wanted).sum()])
+        self.sum_over([sums])
+        return float(sums[0] / sums[1].clamp_min(1e-300))
 
-    def _draw(self, index: int, device: torch.device) -> torch.Generator:
-        """Chance that depends on the seed, the step and the parameter alone, so that a resumed run has the same."""
+    def _draw(self, index: int, row: int, device: torch.device) -> torch.Generator:
+        """Chance that depends on the seed, the step, the parameter and where a part of it begins alone, so that a
+        resumed run has the same, and no two parts of a matrix round alike.
+        """
         generator = torch.Generator(device)
-        return generator.manual_seed(hash_seed(self.seed, self.steps, index))
+        return generator.manual_seed(hash_seed(self.seed, self.steps, index, *((row,) if row else ())))
 
     def clear(self) -> None:
         """Forget the gradients."""
@@ -95,7 +116,7 @@ class AdamW:
         self.steps = int(state["steps"])
         for name, pair in state["state"].items():
             for mine, saved in zip(self._state[name], pair, strict=True):
-                mine.copy_(saved)
+                put(mine, saved)
 
 
 def hash_seed(*numbers: int) -> int:
@@ -133,7 +154,8 @@ def surviving_share(parameters: Iterable[Tensor], rate: float, precision: Precis
     """
     taken = wanted = 0.0
     for parameter in parameters:
-        weights = parameter.detach().flatten()[:: max(1, parameter.numel() // sample)].cpu()
+        own = local(parameter).detach()
+        weights = own.flatten()[:: max(1, own.numel() // sample)].cpu()
         for sign in (-1.0, 1.0):
             target = weights.float() + sign * rate
             after = torch.empty_like(weights)
