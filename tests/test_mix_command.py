@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -167,9 +169,12 @@ def test_a_sweep_prints_each_share_and_where_its_build_lies(recipe: Path) -> Non
 
 def test_watch_shows_again_at_every_save_and_ends_with_130(recipe: Path) -> None:
     command = [sys.executable, "-m", "corpusforge.cli", "mix", str(recipe), "--watch"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=recipe.parents[1]
-    ) as process:
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    folder, pipe = recipe.parents[1], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=folder, env=buffered) as process:
+        # A screen that never comes ends the test, not the day.
+        late = threading.Timer(300, process.kill)
+        late.start()
         assert process.stdout is not None
         try:
             _wait(process.stdout, " 20% ")
@@ -179,6 +184,7 @@ def test_watch_shows_again_at_every_save_and_ends_with_130(recipe: Path) -> None
             recipe.write_text(text.replace("share: 20%", "share: 30%").replace("share: 80%", "share: 70%"))
             _wait(process.stdout, " 30% ")
         finally:
+            late.cancel()
             process.send_signal(signal.SIGINT)
         process.stdout.read()
         assert process.stderr is not None

@@ -59,6 +59,22 @@ def test_a_value_is_written_in_the_style_of_its_neighbours(text: str, key: str, 
     assert after(text, key, value) == expected
 
 
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=[path.stem for path in RECIPES])
+@pytest.mark.parametrize(
+    "key", ["mix.completion.domain.share", "mix.completion.max_epochs", "mix.packed.length", "seed"]
+)
+def test_the_recipes_of_the_house_can_all_be_edited_and_one_line_differs(path: Path, key: str) -> None:
+    raw = path.read_bytes()
+    wanted = change(key, 5 if key == "seed" else "7.5%" if key.endswith("share") else 33)
+    new = edited(raw, [wanted], path)
+    was, now = raw.decode().splitlines(), new.decode().splitlines()
+    assert len(set(now) - set(was)) == 1
+    assert told(new.decode()) == told(raw.decode())
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [

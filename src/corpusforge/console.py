@@ -125,4 +125,8 @@ def clear() -> None:
     """An empty screen where stdout is a terminal; nothing elsewhere."""
     if sys.stdout.isatty():
         sys.stdout.write("\x1b[2J\x1b[H")
+
+
+def flush() -> None:
+    """What was printed is out, for who reads along through a pipe."""
     sys.stdout.flush()

@@ -85,6 +85,7 @@ def _watch(recipe: Path, sets: Sequence[str], builds: Path | None, as_json: bool
                 build = found.counted.build if found.counted else None
                 console.clear()
                 _tell(recipe, build, changes, first, last, as_json)
+                console.flush()
             except CorpusforgeError as error:
                 console.say(str(error))
         time.sleep(EVERY)
@@ -249,8 +250,8 @@ def _peek(recipe: Path, n: int, builds: Path | None, as_json: bool) -> None:
     if as_json:
         console.data_json(found)
         return
-    if found["made_up"]:
-        console.say(found["made_up"])
+    changed = "" if found["as_recipe"] else "; the recipe's mix has changed since"
+    console.say(found["made_up"] or f"from build {found['build']}{changed}")
     paint = console.painter(found["sources"])
     for one in found["sequences"]:
         where = f"sequence {one['place'] + 1:,} of {one['of']:,}"

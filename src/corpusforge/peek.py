@@ -7,6 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from corpusforge.assemble import resolved
 from corpusforge.errors import UsageError
 from corpusforge.manifest import read_manifest
 from corpusforge.mix.shuffle import sample_key
@@ -27,7 +28,8 @@ Decode = Callable[[Sequence[int]], str]
 def peek(recipe: Recipe, builds: Path, n: int) -> dict[str, Any]:
     """`n` sequences of the latest build, chosen by a hash, in the order of training: `sequences`, each with `output`,
     `place` (from 0) `of` so many, `source`, `tokens` and its `documents` (`id`, `source`, `epoch` from 1, `tokens` from
-    `start` `of` the record's, `text`); the `length` of a sequence; all `sources`.
+    `start` `of` the record's, `text`); the `length` of a sequence; all `sources`; and `as_recipe`, whether the
+    recipe's mix is still the one that was built.
 
     Where the build has no packed output, completion rows are cut into sequences, and `made_up` says so. Raises
     UsageError where there is no build, where another tokenizer counted it, and where its personal data was not
@@ -49,8 +51,10 @@ def peek(recipe: Recipe, builds: Path, n: int) -> dict[str, Any]:
     else:
         length, told = int(packed["length"]), None
         sequences = _packed(packed, manifest["seed"], folder, n, decode)
-    sources = sorted({document["source"] for one in sequences for document in one["documents"]})
-    found = {"build": folder.name, "length": length, "sources": sources, "made_up": told}
+    # Every source of the mix, so that each keeps its colour whatever is shown.
+    sources = sorted({leaf["path"][-1] for output in manifest["mix"].values() for leaf in output["leaves"]})
+    as_now = resolved(recipe)["mix"] == manifest["recipe"]["mix"]
+    found = {"build": folder.name, "as_recipe": as_now, "length": length, "sources": sources, "made_up": told}
     return {"recipe": recipe.name, **found, "sequences": sequences}
 
 
