@@ -30,12 +30,13 @@ def train(
     change: ChangeOption = None,
     unapproved: Annotated[bool, typer.Option("--unapproved", help="Train on a mix that nobody approved.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, with samples.")] = False,
+    no_probe: Annotated[bool, typer.Option("--no-probe", help="A dry run without steps: no time is told.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on a build's packed mix, with a ledger of what it consumed; resumes by default."""
     from corpusforge import train_command
 
-    train_command.train(build, config, builds, out, cards, change or [], unapproved, dry_run, as_json)
+    train_command.train(build, config, builds, out, cards, change or [], unapproved, dry_run, as_json, not no_probe)
 
 
 def report(

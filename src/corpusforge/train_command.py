@@ -23,6 +23,7 @@ def train(
     unapproved: bool,
     dry_run: bool,
     as_json: bool,
+    probe: bool = True,
 ) -> None:
     """Train on a build, or say what training would do.
 
@@ -34,7 +35,7 @@ def train(
         from corpusforge_train.cli import start
         from corpusforge_train.errors import TrainError
 
-        told = start(folder, config, out, cards_folder(cards, folder), changes, unapproved, dry_run)
+        told = start(folder, config, out, cards_folder(cards, folder), changes, unapproved, dry_run, probe)
     except ImportError as error:
         hint = "Run pip install 'corpusforge[train]'."
         raise UsageError(f"the trainer's libraries are not installed ({error.name}).", hint=hint) from error
@@ -90,6 +91,17 @@ def as_ours(error: Any) -> CorpusforgeError:
     return made
 
 
+def _probed(probe: Mapping[str, Any] | None) -> str:
+    """What a few steps on this device told of time and memory."""
+    if probe is None:
+        return "no step was made, so no time is told"
+    if not probe["fits"]:
+        return f"it does NOT fit {probe['device']}: lower batch.micro, or set model.gradient_checkpointing"
+    peak = "" if probe["peak_bytes"] is None else f", {probe['peak_bytes'] / 1e9:,.1f} GB at most"
+    took, step = console.duration(probe["seconds"]), probe["seconds_per_step"]
+    return f"about {took} on {probe['device']}: {step:,.2f} s a step, {probe['tokens_per_second']:,.0f} tok/s{peak}"
+
+
 def _print_plan(told: Mapping[str, Any]) -> None:
     console.data(
         f"{told['steps']:,} steps over {told['sequences']:,} sequences with {told['tokens']:,} tokens; "
@@ -98,8 +110,9 @@ def _print_plan(told: Mapping[str, Any]) -> None:
     memory = told["memory"]
     console.data(
         f"{memory['parameters']:,} parameters, {memory['trained']:,} of them trained: {memory['bytes'] / 1e9:,.1f} GB "
-        "for weights, gradients and optimiser, and activations beside them\n"
+        f"for weights, gradients and optimiser, and about {memory['activations'] / 1e9:,.1f} GB for activations"
     )
+    console.data(f"{_probed(told.get('probe'))}\n")
     if "warning" in told:
         console.data(f"WARNING: {told['warning']}\n")
     rows = [
@@ -107,5 +120,8 @@ def _print_plan(told: Mapping[str, Any]) -> None:
         for one in told["sources"]
     ]
     console.table(("source", "tokens", "share", "epochs", "loss weight"), rows, right=(1, 2, 3, 4))
+    for number, stage in enumerate(told["stages"] if len(told["stages"]) > 1 else (), start=1):
+        shares = ", ".join(f"{name} {count / stage['tokens']:.2%}" for name, count in stage["sources"].items())
+        console.data(f"stage {number}: {stage['sequences']:,} sequences, {shares}")
     for sample in told["samples"]:
         console.data(f"\n{sample}")

@@ -22,9 +22,19 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="Change one setting.")
     parser.add_argument("--unapproved", action="store_true", help="Train on a mix that nobody approved.")
     parser.add_argument("--dry-run", action="store_true", help="Say what would be done.")
+    parser.add_argument("--no-probe", action="store_true", help="A dry run that makes no steps: no time is told.")
     given = parser.parse_args(words)
     try:
-        told = start(given.build, given.config, given.out, given.cards, given.set, given.unapproved, given.dry_run)
+        told = start(
+            given.build,
+            given.config,
+            given.out,
+            given.cards,
+            given.set,
+            given.unapproved,
+            given.dry_run,
+            not given.no_probe,
+        )
     except TrainError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -40,6 +50,7 @@ def start(
     changes: Sequence[str],
     unapproved: bool,
     dry: bool,
+    probing: bool = True,
 ) -> dict[str, Any]:
     """Train, or say what training would do: the receipt, or the figures of the dry run with samples.
 
@@ -53,7 +64,7 @@ def start(
     if dry:
         from corpusforge_train.dry_run import decoder, dry_run, samples
 
-        figures = dry_run(build, config)
+        figures = dry_run(build, config, probing)
         shown = samples(build, config, decoder(build, config), 3, sys.stdout.isatty())
         return {**figures, "samples": shown}
     who = check_approval(build, cards, unapproved)

@@ -164,6 +164,13 @@ class Log(Closed):
 
     every: int = Field(1, ge=1, description="Steps between lines.")
     tensorboard: bool = False
+    also: tuple[Literal["wandb", "trackio", "mlflow"], ...] = Field(
+        (), description="Other places for the figures, as they are set up on this machine; never text."
+    )
+
+    def places(self) -> tuple[Literal["tensorboard", "wandb", "trackio", "mlflow"], ...]:
+        """Where figures go beside the terminal and `log.jsonl`."""
+        return (*(("tensorboard",) if self.tensorboard else ()), *self.also)
 
 
 class Parallel(Closed):

@@ -13,6 +13,7 @@ from corpusforge_train.config import Config
 from corpusforge_train.data import Feed, check_learnable
 from corpusforge_train.ledger import Ledger
 from corpusforge_train.plan import make_plan
+from corpusforge_train.probe import activation_bytes, model_sizes, probe
 from corpusforge_train.prompts import WARNING, prompt_parameters
 
 Decode = Callable[[list[int]], str]
@@ -21,10 +22,11 @@ _COLOURS = ((0.0, "\x1b[2m"), (0.5, "\x1b[33m"), (1.0, "\x1b[32m"))
 _END = "\x1b[0m"
 
 
-def dry_run(build: Build, config: Config) -> dict[str, Any]:
+def dry_run(build: Build, config: Config, probing: bool = False) -> dict[str, Any]:
     """The figures of a run: its steps, each source's tokens, epochs and loss weight, and the memory it needs at least.
 
-    Raises WrongUse for what would stop the run, such as documents without any token to learn from.
+    With `probing` a few steps are made on this device, for the time and the memory that they take. Raises WrongUse for
+    what would stop the run, such as documents without any token to learn from.
     """
     plan = make_plan(build, config.data.outputs)
     feed = Feed(build, plan, config.loss.weights)
@@ -57,7 +59,8 @@ def dry_run(build: Build, config: Config) -> dict[str, Any]:
             for begin, end in plan.bounds()
             for own in [plan.tokens_of(begin, end)]
         ],
-        "memory": memory(config),
+        "memory": {**memory(config), "activations": activation_bytes(config, model_sizes(config), plan.length)},
+        **({"probe": probe(build, config, plan, feed)} if probing else {}),
         **({} if config.prompt is None else {"warning": WARNING}),
     }
 

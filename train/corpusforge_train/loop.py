@@ -83,7 +83,7 @@ class Run:
         self.progress = Progress()
         if saved is not None:
             self._take_up(saved)
-        self.log = Log(out, self.progress.step, config.log.tensorboard, self.group.main)
+        self.log = Log(out, self.progress.step, config.log.places(), self.group.main)
         self.checkpointer = Checkpointer(out, config.checkpoint.keep) if self.group.main else None
         self._asked_to_end = False
         self._base: dict[str, Losses] = {}
