@@ -145,6 +145,7 @@ def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping
         sources=use.sources,
         surveys=use.stage.has_survey(settings),
         makes=use.stage.makes,
+        reads_survey=use.stage.reads_survey,
         open_text=open_text,
         places=use.places,
     )
@@ -152,6 +153,20 @@ def _step(recipe: Recipe, use: StageUse, inputs: tuple[str, ...], facts: Mapping
 
 def _sha(report: Mapping[str, Any] | None) -> str:
     return "" if report is None else str(report["sha256"])
+
+
+def _together(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks, with the surveys of one shard whose stages mine it in the same way as one: it is then mined once."""
+    found: dict[tuple[str, ...], Task] = {}
+    for at, task in enumerate(tasks):
+        start = task.start if isinstance(task, Chain) and task.links[0].step.reads_survey else None
+        key = (str(at),) if start is None else (start.source, start.name, start.sha256)
+        before = found.get(key)
+        if isinstance(before, Chain) and isinstance(task, Chain):
+            found[key] = replace(before, links=(*before.links, *task.links))
+        else:
+            found[key] = task
+    return list(found.values())
 
 
 class Walk:
@@ -174,7 +189,7 @@ class Walk:
         chains = {("ingest", name): chain for name, chain in opened.items()}
         for step in self.plan.steps:
             self.states[step.name] = self._follow(step, chains)
-        self._tasks.extend(chain for _, chain in sorted(chains.items()))
+        self._tasks = [*_together(self._tasks), *(chain for _, chain in sorted(chains.items()))]
         return self._tasks
 
     def _ingest(self) -> StepState:

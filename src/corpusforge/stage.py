@@ -85,6 +85,8 @@ class StageContext:
     `sources` holds the shard's own source in `survey` and `apply`, and every source of the recipe in `decide`.
     `shared` and `mine` are the tables that `decide` made for all shards and for this shard.
     `counts[source][key]` is summed over shards into the step's report (for example findings per kind).
+    `surveyed` is this shard's own survey table, for the `apply` of stages that say `reads_survey`; None where there is
+    none, and then the stage finds anew what it had written there.
     `responses` is the folder of the build's response cache; `paid` counts what this run asked of an engine. Neither is
     part of any identity.
     """
@@ -94,6 +96,7 @@ class StageContext:
     sources: Mapping[str, SourceFacts]
     shared: pa.Table | None = None
     mine: pa.Table | None = None
+    surveyed: Path | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     responses: Path | None = None
     paid: dict[str, int] = field(default_factory=dict)
@@ -145,6 +148,7 @@ class Stage:
     version decides the output; they are part of the identity too.
     `makes` tells whether `apply` passes records on (False) or makes new ones from them (True, as generators do):
     then its output holds only the new records, and a record that gave none is a `Dropped`.
+    `reads_survey` tells that `apply` reads what this stage's survey of the shard wrote down.
     `file_settings` names settings that hold paths: their content is the identity, never where they lie, and the
     stage receives them as absolute paths.
     """
@@ -153,6 +157,7 @@ class Stage:
     version: ClassVar[int]
     libraries: ClassVar[tuple[str, ...]] = ()
     makes: ClassVar[bool] = False
+    reads_survey: ClassVar[bool] = False
     file_settings: ClassVar[tuple[str, ...]] = ()
     Settings: ClassVar[type[StageSettings]] = StageSettings
 

@@ -55,6 +55,7 @@ class Step:
     surveys: bool = False
     decided_by: str | None = None
     makes: bool = False
+    reads_survey: bool = False
     open_text: bool = False
     places: Mapping[str, str] = field(default_factory=dict)
 

@@ -260,6 +260,15 @@ def _decide(task: DecideTask, store: Store) -> None:
     write_json(store.file(step.name, task.key, ".json"), report)
 
 
+def _surveyed(step: Step, shard: Shard, store: Store) -> Path | None:
+    """The step's own survey of a shard. It follows from what the output's address names, so it needs no part there."""
+    key = step.survey_key(shard.source, shard.sha256)
+    report = store.report(step.name, key)
+    if report is None:
+        return None
+    return _compare(store.file(step.name, key, ".parquet"), report["sha256"], store.file(step.name, key, ".json"))
+
+
 def _noted(path: Path) -> str:
     report = Store(path.parent.parent).report(path.parent.name, path.stem)
     return "" if report is None else str(report["sha256"])
@@ -276,6 +285,8 @@ def _apply(link: Link, shard: Shard, store: Store) -> Shard:
     started = time.process_time()
     stage, settings = load_stage(step)
     ctx = _context(step, settings, shard, decided, store)
+    if step.surveys and step.reads_survey:
+        ctx.surveyed = _surveyed(step, shard, store)
     ledger = Ledger(store, step.name, key, shard.source, step.open_text)
     error: BaseException | None = None
     try:

@@ -12,9 +12,10 @@ from pydantic import Field
 from corpusforge.generate.mcq_items import Options, Question, Told, item, options, topic
 from corpusforge.generate.mcq_pool import Offer, decide_pools, offers_table, read_pool
 from corpusforge.generate.mcq_slots import can_be_near, form, giveaway, option
+from corpusforge.generate.mined import mined, surveyed_rows, unpacked, with_pairs
 from corpusforge.generate.phrasings import pick, resource, templates
 from corpusforge.generate.qa import numbered
-from corpusforge.generate.qa_miner import choose, mine
+from corpusforge.generate.qa_miner import choose
 from corpusforge.generate.qa_pair import Pair
 from corpusforge.generate.questions import asked, repeats
 from corpusforge.generate.rows import context, evidence, wanted
@@ -47,6 +48,7 @@ class MCQ(Stage):
     version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("pyyaml",)
     makes: ClassVar[bool] = True
+    reads_survey: ClassVar[bool] = True
     Settings: ClassVar[type[StageSettings]] = MCQSettings
 
     @classmethod
@@ -56,7 +58,9 @@ class MCQ(Stage):
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
         """The items that this shard could make: hashes of their questions, and their answers as values to draw from."""
-        return offers_table(offer for record in records for offer in _offers(record, ctx))
+        found = [(record, *candidate) for record in records for candidate in _candidates(record, ctx)]
+        table = offers_table(_offers(found, ctx))
+        return with_pairs(table, ((record.id, pair) for record, _, pair, _ in found), siblings=True)
 
     def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
         """Per shard, the rows whose question stands elsewhere too and the values that wrong options are drawn from."""
@@ -66,6 +70,7 @@ class MCQ(Stage):
         """The items, and each record that gave none as a Dropped; items that cannot be made are counted by reason."""
         left_out = repeats(ctx)
         pools = read_pool(ctx.mine)
+        surveyed = surveyed_rows(ctx, "value")
         settings = ctx.settings
         for record in records:
             if not wanted(record, settings.kinds, settings.sources, ctx):
@@ -77,9 +82,11 @@ class MCQ(Stage):
             places = 1 + settings.near + settings.far
             first = pick(places, record.id, "gold")
             of_section: dict[int, int] = {}
-            for row, pair, gold in _candidates(record, ctx):
+            lines = _candidates(record, ctx) if surveyed is None else surveyed.get(record.id, ())
+            for row, line, gold in lines:
                 if made == settings.max_per_record:
                     break
+                pair = line if isinstance(line, Pair) else unpacked(line)
                 if of_section.get(pair.section, 0) == settings.per_passage:
                     continue
                 if row in left_out:
@@ -104,14 +111,15 @@ class MCQ(Stage):
                 yield Dropped(record, min(reasons) if reasons else "no-mcq-found")
 
 
-def _offers(record: Record, ctx: StageContext) -> Iterator[Offer]:
-    tried: Counter[int] = Counter()
-    for row, pair, gold in _candidates(record, ctx):
-        tried[pair.section] += 1
+def _offers(found: Iterable[tuple[Record, str, Pair, str]], ctx: StageContext) -> Iterator[Offer]:
+    tried: Counter[tuple[str, int]] = Counter()
+    for record, row, pair, gold in found:
+        section = record.id, pair.section
+        tried[section] += 1
         yield Offer(
             asked(row, pair.ask.key, gold, record.side),
             form(record, pair, gold), pair.slot, gold, record.group, topic(record),
-            asked=tried[pair.section] <= ctx.settings.per_passage,
+            asked=tried[section] <= ctx.settings.per_passage,
         )  # fmt: skip
 
 
@@ -120,13 +128,13 @@ def _candidates(record: Record, ctx: StageContext) -> Iterator[tuple[str, Pair, 
     if not wanted(record, settings.kinds, settings.sources, ctx):
         return
     fitting, golds = [], {}
-    for pair in mine(record):
+    for pair in mined(record):
         gold = option(pair)
         if 1 <= len(gold) <= settings.max_option_chars and normalised(gold) and not giveaway(pair, gold):
             fitting.append(pair)
             golds[pair.ask.key] = gold
     # Pairs that can have a slightly wrong option come first; the others only where a record has no such pair.
-    fitting = [pair for pair in fitting if can_be_near(pair, record, golds[pair.ask.key])] or fitting
+    fitting = [pair for pair in fitting if can_be_near(pair, golds[pair.ask.key])] or fitting
     # More than are asked for: not each can be given wrong options that leave no cue.
     most, section = settings.max_per_record * TRIES, settings.per_passage * TRIES
     rows = list(numbered(record, "mcq", choose(record, fitting, section, most)))

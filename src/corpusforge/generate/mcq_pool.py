@@ -13,11 +13,16 @@ from corpusforge.record import stable_hash
 from corpusforge.stage import Decision, Survey
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 PER_FORM = 400
 PER_SLOT = 40
 ENOUGH_TOPICS = 20
+# How much sooner a value is drawn that is the right option of another item.
+ASKED_FIRST = 2
+_GOLDEN = 0x9E3779B97F4A7C15
 _FIELDS = ("form", "slot", "value", "group", "topic")
 _MARKS = ("holdout", "asked")
 # Much faster than the class's own comparing.
@@ -58,6 +63,39 @@ class Pool:
 
     by_form: dict[str, list[Value]] = field(default_factory=dict)
     by_slot: dict[str, list[Value]] = field(default_factory=dict)
+    _both: dict[tuple[str, str], list[Value]] = field(default_factory=dict)
+
+    _numbers: dict[int, tuple[NDArray[np.uint64], NDArray[np.bool_]]] = field(default_factory=dict)
+
+    def drawn(self, values: list[Value], row: str) -> Iterator[Value]:
+        """Values of this pool in an order of the row's own.
+
+        A value comes first for as many rows as any other, so that how often an option stands in the set tells nothing
+        (on a ring of hashes, one behind a gap came first for many); what is right elsewhere and so stands in the set
+        anyway comes first for more rows, or it would be wrong more often than right. A value more or less touches few
+        items.
+        """
+        import numpy as np
+
+        if not values:
+            return
+        # The pool holds its lists, so that none of them is another's.
+        known = self._numbers.get(id(values))
+        if known is None:
+            ranks = np.array([int(value.rank, 16) for value in values], np.uint64)
+            known = self._numbers[id(values)] = ranks, np.array([value.asked for value in values], np.bool_)
+        ranks, asked = known
+        # Multiplicative hashing: the high bits of the product, of which each depends on all bits of both hashes.
+        mixed = ((ranks ^ np.uint64(int(stable_hash(row), 16))) * np.uint64(_GOLDEN)) >> np.uint64(8)
+        for at in np.where(asked, mixed // np.uint64(ASKED_FIRST), mixed).argsort(kind="stable").tolist():
+            yield values[at]
+
+    def of_slot(self, slot: str, form: str) -> list[Value]:
+        """The values of a slot that are of one form, in their order."""
+        found = self._both.get((slot, form))
+        if found is None:
+            found = self._both[slot, form] = [value for value in self.by_slot.get(slot, []) if value.form == form]
+        return found
 
 
 def offers_table(offers: Iterable[Offer]) -> pa.Table:

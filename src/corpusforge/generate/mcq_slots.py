@@ -32,6 +32,7 @@ def option(pair: Pair) -> str:
     return value if value[:1] not in ",;:" else ""
 
 
+@lru_cache(maxsize=1 << 15)
 def as_option(value: str, family: str) -> str:
     """A value in the look of an option of that family."""
     return " ".join(value.split()) if family == "command" else plain(value).rstrip(".").strip()
@@ -41,11 +42,12 @@ def form(record: Record, pair: Pair, value: str) -> str:
     """The language and surface form of an answer, the same for all options of an item: looks do not tell them apart."""
     if pair.family == "command":
         return f"{record.language}:command"
-    return f"{record.language}:{pair.slot.split(':')[0]}:{_shape(value)}"
+    return f"{record.language}:{pair.slot.split(':')[0]}:{shape(value)}"
 
 
 @lru_cache(maxsize=1 << 15)
-def _shape(value: str) -> str:
+def shape(value: str) -> str:
+    """What kind of figure or how much text a value is."""
     if _NUMBER.fullmatch(value):
         return "number"
     if _FIGURES.fullmatch(value):
@@ -66,14 +68,17 @@ def giveaway(pair: Pair, value: str) -> bool:
     return any(stem in asked for stem in stems(value))
 
 
-def can_be_near(pair: Pair, record: Record, gold: str) -> bool:
+def can_be_near(pair: Pair, gold: str) -> bool:
     """Whether a slightly wrong option than `gold`, the pair's option, may be found: beside the answer, by a change, or
     in the same slot elsewhere."""
     if ":" in pair.slot:
         return True
-    alike = form(record, pair, gold)
-    beside = any(form(record, pair, as_option(value, pair.family)) == alike for value in pair.siblings)
-    return beside or bool(altered(gold, pair.family, ""))
+    if pair.family == "command":
+        return bool(pair.siblings)
+    alike = shape(gold)
+    if any(shape(as_option(value, pair.family)) == alike for value in pair.siblings):
+        return True
+    return pair.family != "term" and bool(_NUMBER.search(gold) or _opposite_words().search(gold))
 
 
 def altered(value: str, family: str, seed: str) -> list[str]:
@@ -121,11 +126,7 @@ def _opposite_words() -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])", re.IGNORECASE)
 
 
-def stems(text: str) -> list[str]:
-    """The beginnings (5 characters) of the longer words of a text."""
-    return list(_stems(text))
-
-
 @lru_cache(maxsize=1 << 15)
-def _stems(text: str) -> tuple[str, ...]:
+def stems(text: str) -> tuple[str, ...]:
+    """The beginnings (5 characters) of the longer words of a text."""
     return tuple(word[:5] for word in normalised(text).split() if len(word) >= 4)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from corpusforge.generate.mined import mined, surveyed_rows, unpacked, with_pairs
 from corpusforge.generate.phrasings import resource, templates
-from corpusforge.generate.qa_miner import choose, mine
+from corpusforge.generate.qa_miner import choose
 from corpusforge.generate.qa_pair import Pair
 from corpusforge.generate.questions import asked, decide_repeats, questions_table, repeats
 from corpusforge.generate.rows import context, evidence, make_row, row_id, wanted
@@ -36,6 +37,7 @@ class QA(Stage):
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("pyyaml",)
     makes: ClassVar[bool] = True
+    reads_survey: ClassVar[bool] = True
     Settings: ClassVar[type[StageSettings]] = QASettings
 
     @classmethod
@@ -45,11 +47,9 @@ class QA(Stage):
 
     def survey(self, records: Iterable[Record], ctx: StageContext) -> pa.Table:
         """The hashes of every question and answer that this shard would make."""
-        return questions_table(
-            asked(identity, pair.ask.key, pair.answer, record.side)
-            for record in records
-            for identity, pair in self._rows(record, ctx)
-        )
+        found = [(record, identity, pair) for record in records for identity, pair in self._rows(record, ctx)]
+        table = questions_table(asked(row, pair.ask.key, pair.answer, record.side) for record, row, pair in found)
+        return with_pairs(table, ((record.id, pair) for record, _, pair in found), siblings=False)
 
     def decide(self, surveys: Sequence[Survey], ctx: StageContext) -> Decision:
         """Per shard, the rows whose question stands elsewhere too."""
@@ -58,17 +58,20 @@ class QA(Stage):
     def apply(self, records: Iterable[Record], ctx: StageContext) -> Iterator[Item]:
         """The new rows, and each record that gave none as a Dropped."""
         left_out = repeats(ctx)
+        surveyed = surveyed_rows(ctx)
         for record in records:
             if not wanted(record, ctx.settings.kinds, ctx.settings.sources, ctx):
                 yield Dropped(record, "not-selected")
                 continue
             found = made = 0
-            for identity, pair in self._rows(record, ctx):
+            lines = self._rows(record, ctx) if surveyed is None else surveyed.get(record.id, ())
+            for identity, line in lines:
                 found += 1
                 if identity in left_out:
                     ctx.count(record.source, left_out[identity])
                     continue
                 made += 1
+                pair = line if isinstance(line, Pair) else unpacked(line)
                 ctx.count(record.source, f"qa.{pair.family}")
                 yield qa_row(record, identity, pair)
             if not made:
@@ -77,7 +80,7 @@ class QA(Stage):
     def _rows(self, record: Record, ctx: StageContext) -> Iterator[tuple[str, Pair]]:
         if not wanted(record, ctx.settings.kinds, ctx.settings.sources, ctx):
             return
-        pairs = choose(record, mine(record), ctx.settings.per_passage, ctx.settings.max_per_record)
+        pairs = choose(record, mined(record), ctx.settings.per_passage, ctx.settings.max_per_record)
         yield from numbered(record, "qa", pairs)
 
 

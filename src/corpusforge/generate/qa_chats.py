@@ -19,6 +19,11 @@ _THANKS = re.compile(
     r"|it works|works now|working now|solved|got it (?:working|to work)|perfect)\b",
     re.IGNORECASE,
 )
+# One of these stands in every text that the pattern finds: most conversations have none, and a pattern is slow.
+_THANKING = (
+    "thank", "thx", "tnx", "cheers", "appreciated", "worked", "works", "did it", "helped", "helps", "fixed it",
+    "working now", "solved", "got it", "perfect",
+)  # fmt: skip
 _NOT_YET = re.compile(
     r"\bin advance\b|n't\b|\b(?:not|doesnt|didnt|no|still|but|nope|wont|cant|dont|anyways?|though)\b",
     re.IGNORECASE,
@@ -28,6 +33,10 @@ _NEED = re.compile(
     r"|doesn't work|not working|error|fails?|problem|trouble|is there (?:a|any)|help (?:me|with))\b",
     re.IGNORECASE,
 )
+_NEEDING = (
+    "how ", "what", "why", "where", "i need", "i want", "i would", "i can", "i trying", "m need", "m want", "m would",
+    "m can", "m trying", "work", "error", "fail", "problem", "trouble", "there a", "help ",
+)  # fmt: skip
 _CLOSING = re.compile(
     r"anything else|(?:have a|you'?re) (?:very )?(?:nice|great|good|welcome)|how (?:can|may) i (?:help|assist)"
     r"|^(?:np|yw|no problem|good ?bye|bye|goodbye|hello|hi|hey|ok|okay|sure|yes|no|thank)\b.{0,40}$"
@@ -63,10 +72,10 @@ _EMPTY_WORDS = frozenset(
 def chat_pairs(page: Page) -> Iterator[Pair]:
     """At most one pair for a conversation: only where the asker said that it helped."""
     messages = page.record.messages or ()
-    names = [speaker(message) for message in messages]
-    found = resolution(messages)
+    found = resolution(messages) if _may_hold(page.text, _THANKING) else None
     if found is None:
         return
+    names = [speaker(message) for message in messages]
     asked, thanks = found
     asker, last_asking = names[asked[0]], asked[-1]
     answered = _answer(messages, names, asker, last_asking, thanks)
@@ -111,7 +120,8 @@ def resolution(messages: tuple[Message, ...]) -> tuple[list[int], int] | None:
 def _question(messages: tuple[Message, ...], names: list[str]) -> list[int] | None:
     # The asker's first turns up to the first answer; a conversation that opens otherwise has no clear issue.
     for at, message in enumerate(messages[:6]):
-        if message.role in ("assistant", "system") or not _NEED.search(message.content):
+        content = message.content
+        if message.role in ("assistant", "system") or not ("?" in content or _needs(content)):
             continue
         turns = [at]
         for later in range(at + 1, min(at + 4, len(messages))):
@@ -120,6 +130,19 @@ def _question(messages: tuple[Message, ...], names: list[str]) -> list[int] | No
             turns.append(later)
         return turns
     return None
+
+
+def _needs(text: str) -> bool:
+    return _may_hold(text, _NEEDING) and bool(_NEED.search(text))
+
+
+def _may_hold(text: str, words: tuple[str, ...]) -> bool:
+    # Patterns take some letters beyond ASCII for others in capitals; those few texts are left to them.
+    lower = text.lower()
+    for word in words:
+        if word in lower:
+            return True
+    return not text.isascii()
 
 
 def _acknowledges(text: str) -> bool:

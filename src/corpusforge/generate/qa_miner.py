@@ -41,6 +41,8 @@ def mine(record: Record) -> list[Pair]:
                     # A placeholder answers nobody.
                     pairs = (pair for pair in pairs if not any(page.redacted(*span) for span in pair.spans))
                 found += pairs
+    if not found:
+        return found
     by_question: dict[str, Pair] = {}
     ambiguous: set[str] = set()
     for pair in found:

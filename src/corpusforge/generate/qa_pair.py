@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from corpusforge.generate.page import Page
 from corpusforge.generate.phrasings import templates
@@ -15,7 +15,7 @@ PRIORITY = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ask:
     """A question before it is worded: its template, what fills the slots, and the seed that chooses the wording."""
 
@@ -23,7 +23,7 @@ class Ask:
     seed: str
     slots: tuple[tuple[str, str], ...]
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The question in one of its template's wordings."""
         template, slots = templates("qa")[self.template], dict(self.slots)
@@ -33,7 +33,7 @@ class Ask:
             return question
         return question[:1].upper() + question[1:]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What is asked, whatever the wording: two questions with the same key must have the same answer."""
         return _key(self.template, self.slots)

@@ -18,6 +18,8 @@ _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*])")
 _CODE = re.compile(r"(`+)(.+?)\1")
 _QUOTE = re.compile(r"(?m)^[ \t]*>[ \t]?")
 _NOISE = re.compile(r"[^\w%$€£.]+|\.(?!\d)")
+_STOPS = re.compile(r"\.(?!\d)")
+_BARE = {at: chr(at).lower() if chr(at).isalnum() or chr(at) in "_%$." else " " for at in range(128)}
 _FIRST, _SECOND = methodcaller("group", 1), methodcaller("group", 2)
 SHORT = 300
 
@@ -59,13 +61,21 @@ def unwrapped(text: str) -> str:
 
 def normalised(text: str) -> str:
     """Text for comparing: lower case, words and digits only, single blanks."""
-    return _short(text) if len(text) <= SHORT else _NOISE.sub(" ", plain(text).lower()).strip()
+    return _short(text) if len(text) <= SHORT else _bare(plain(text))
 
 
 @lru_cache(maxsize=1 << 15)
 def _short(text: str) -> str:
     # Headings, answers and options are compared again and again.
-    return _NOISE.sub(" ", plain(text).lower()).strip()
+    return _bare(plain(text))
+
+
+def _bare(text: str) -> str:
+    if text.isascii():
+        # As the pattern does it, at a third of the time.
+        words = " ".join(text.translate(_BARE).split())
+        return (_STOPS.sub(" ", words) if "." in words else words).strip()
+    return _NOISE.sub(" ", text.lower()).strip()
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:
