@@ -267,7 +267,7 @@ def _document(document: Mapping[str, Any], paint: Callable[[str, str], str]) -> 
     source, tokens = document["source"], document["tokens"]
     whole = "whole" if tokens == document["of"] else f"from token {document['start'] + 1:,} of {document['of']:,}"
     border = f"┌─ {source} · epoch {document['epoch']} · {tokens:,} tokens · {whole} · {document['id']}"
-    yield paint(source, border)
+    yield paint(source, console.harmless(border))
     margin = f"{source} │ "
     yield from (paint(source, f"{margin}{console.harmless(line)}".rstrip()) for line in document["text"].splitlines())
     yield paint(source, "└─")
