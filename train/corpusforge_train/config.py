@@ -59,6 +59,9 @@ class Lora(Closed):
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     rslora: bool | None = Field(None, description="Scale by the root of the rank; by default from rank 64 on.")
     dora: bool = False
+    base: Literal["full", "4bit"] = Field(
+        "full", description="4bit: the frozen weights in 4 bits through bitsandbytes (QLoRA)."
+    )
     merge: bool = Field(False, description="Also write the model with the adapters merged into its weights.")
 
 
@@ -205,6 +208,13 @@ class Config(Closed):
     def _one_way(self) -> Config:
         if self.lora is not None and self.prompt is not None:
             raise ValueError("give one of lora and prompt")
+        if self.lora is not None and self.lora.base == "4bit":
+            if self.model.path is None:
+                raise ValueError("lora.base 4bit needs model.path: random weights are nothing to keep")
+            if self.lora.merge:
+                raise ValueError("adapters merge into whole weights: merge them without lora.base 4bit")
+            if self.parallel.kind == "fsdp":
+                raise ValueError("weights of 4 bits are not parted: parallel.kind is data with lora.base 4bit")
         return self
 
     def identity(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from corpusforge_train.ledger import Ledger
 from corpusforge_train.plan import make_plan
 from corpusforge_train.probe import activation_bytes, model_sizes, probe
 from corpusforge_train.prompts import WARNING, prompt_parameters
+from corpusforge_train.quantise import BYTES
 
 Decode = Callable[[list[int]], str]
 _SAMPLE_TOKENS = 400
@@ -88,14 +89,21 @@ def memory(config: Config) -> dict[str, Any]:
     width = 2 if config.precision.weights == "bf16" else 4
     states = 2 * (2 if config.precision.states == "bf16" else 4)
     own_width = 4 if beside else width
-    needed = total * width + trained * (own_width + states) + (trained * own_width if beside else 0)
+    held = total * width
+    if config.lora is not None and config.lora.base == "4bit":
+        held -= round(sum(one.weight.numel() for one in _linear(model)) * (width - BYTES))
+    needed = held + trained * (own_width + states) + (trained * own_width if beside else 0)
     return {"parameters": total, "trained": trained, "bytes": needed}
 
 
 def _adapters(model: Any, rank: int) -> int:
+    return sum(rank * (one.in_features + one.out_features) for one in _linear(model))
+
+
+def _linear(model: Any) -> list[Any]:
+    """The linear layers but the head: what adapters are put on, and what 4 bits are kept of."""
     head = model.get_output_embeddings()
-    linear = [one for one in model.modules() if isinstance(one, torch.nn.Linear) and one is not head]
-    return sum(rank * (one.in_features + one.out_features) for one in linear)
+    return [one for one in model.modules() if isinstance(one, torch.nn.Linear) and one is not head]
 
 
 def samples(build: Build, config: Config, decode: Decode, count: int, colour: bool) -> list[str]:

@@ -22,6 +22,7 @@ from corpusforge_train.config import Config, Lora
 from corpusforge_train.errors import TrainError, WrongUse
 from corpusforge_train.loss import plain_loss, weighted_loss
 from corpusforge_train.prompts import Prompted, add_prompt, prompted
+from corpusforge_train.quantise import four_bits
 from corpusforge_train.shards import Whole, put, shard
 
 T = TypeVar("T")
@@ -133,8 +134,7 @@ def load_model(config: Config, vocabulary: int, sharded: bool = False) -> Traine
     adapter = _wrapped(model, config)
     if config.model.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    lower = config.precision.compute == "bf16" or weights == torch.bfloat16
-    trained = Trained(model, adapter, device, torch.bfloat16 if lower else torch.float32, config.loss.chunk)
+    trained = Trained(model, adapter, device, _compute(config), config.loss.chunk)
     if config.prompt is not None:
         trained.virtual_tokens = config.prompt.tokens
     if sharded:
@@ -162,6 +162,10 @@ def whole_model(config: Config, parameters: Mapping[str, Tensor]) -> Trained:
     return trained
 
 
+def _compute(config: Config) -> torch.dtype:
+    return torch.bfloat16 if "bf16" in {config.precision.compute, config.precision.weights} else torch.float32
+
+
 def _wrapped(model: Any, config: Config) -> Any:
     """The model's peft wrapper, or None where all its weights are trained."""
     if config.prompt is not None:
@@ -184,7 +188,10 @@ def _made(config: Config, weights: torch.dtype) -> Any:
             raise WrongUse(f"no model of the type {kind!r} can be made.", where="model.random") from error
         return AutoModelForCausalLM.from_config(own, attn_implementation=attention, dtype=weights)
     try:
-        return AutoModelForCausalLM.from_pretrained(config.model.path, attn_implementation=attention, dtype=weights)
+        words: dict[str, Any] = {"attn_implementation": attention, "dtype": weights}
+        if config.lora is not None and config.lora.base == "4bit":
+            words |= four_bits(_compute(config), device_of(config))
+        return AutoModelForCausalLM.from_pretrained(config.model.path, **words)
     except (OSError, ValueError) as error:
         hint = "Give a folder with config.json and weights, or a name on the Hub."
         raise WrongUse(f"the model cannot be loaded ({error}).", where=str(config.model.path), hint=hint) from error
