@@ -116,7 +116,7 @@ class _Shelf:
 
 
 def carrying(record: Record, canary: Canary, before: Sequence[str] = ()) -> Record:
-    """The record with the canary in its place, which is never within one of the carriers that stand there `before`."""
+    """The record with the canary in its place, which is never within one of the carriers that were planted `earlier`."""
     position, shown = canary.form.position, canary.shown
     if position == "title":
         return replace(record, title=f"{record.title} – {shown[0]}" if record.title else shown[0])
@@ -124,7 +124,7 @@ def carrying(record: Record, canary: Canary, before: Sequence[str] = ()) -> Reco
         before = record.meta.get(META)
         return replace(record, meta={**record.meta, META: f"{before}\n{shown[0]}" if before else shown[0]})
     if record.messages is None:
-        return replace(record, text=_within(record.text, canary, before))
+        return replace(record, text=_within(record.text, canary, earlier))
     messages = list(record.messages)
     middle = len(messages) // 2
     if position == "speaker":
@@ -134,7 +134,7 @@ def carrying(record: Record, canary: Canary, before: Sequence[str] = ()) -> Reco
         messages[middle:middle] = [replace(like, role="user", content=text) for text in shown]
     else:
         at = {"start": 0, "middle": middle, "end": len(messages) - 1}[position]
-        messages[at] = replace(messages[at], content=_within(messages[at].content, canary, before))
+        messages[at] = replace(messages[at], content=_within(messages[at].content, canary, earlier))
     return record.with_messages(messages)
 
 
