@@ -78,7 +78,7 @@ def test_the_report_says_what_a_reader_decides_by(tmp_path: Path) -> None:
     assert "domain loss fell by 0.300 nats a token to 1.700; the interval excludes zero" in text
     assert "public loss rose by 0.010 nats a token to 2.010; the interval holds zero" in text
     assert "Below the warning of 0.05" in text
-    assert "The ledger equals the mix to the token; no source was ever further than 0.90 sequences" in text
+    assert "The ledger equals the mix to the token; at no logged step was a source further than 0.90 sequences" in text
     assert "approved by nobody" in text
     page = (tmp_path / "one" / "report.html").read_text()
     assert page.count("<svg") == 4
@@ -99,6 +99,14 @@ def test_forgetting_an_unequal_ledger_and_an_unfinished_run_are_not_passed_over(
     assert "has not ended" in run_page(cut, {}).markdown()
     with pytest.raises(UsageError, match="is no training run"):
         read_run(tmp_path, MANIFEST)
+
+
+def test_a_mix_in_stages_has_no_one_share_to_be_held_against(tmp_path: Path) -> None:
+    told = {"sources": MANIFEST["packed"]["outputs"]["completion"]["sources"], "stages": [{}, {}]}
+    staged = {**MANIFEST, "packed": {"length": LENGTH, "outputs": {"completion": told}}}
+    report = read_run(write_files(tmp_path / "one"), staged)
+    assert report["distances"] == []
+    assert "The ledger equals the mix to the token." in run_page(report, {}).markdown()
 
 
 def test_runs_stand_side_by_side(tmp_path: Path) -> None:

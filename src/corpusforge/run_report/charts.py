@@ -32,23 +32,20 @@ def runs_chart(rows: Sequence[Mapping[str, Any]], warn: float) -> str:
     """The change of domain and public loss of several runs, side by side, with the alarm's line on the public side."""
     import altair as alt
 
-    base = alt.Chart(alt.InlineData(values=[dict(row) for row in rows]))
-    y = alt.Y("run:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, labelLimit=200))
-    x = alt.X("change:Q", title="change of the held-out loss, nats a token", axis=alt.Axis(format="+.2f"))
-    colour = alt.Color("side:N", scale=_scale(SIDES), legend=None)
-    ranges = base.mark_rule(strokeWidth=3).encode(y=y, x=alt.X("low:Q"), x2="high:Q", color=colour)
-    points = base.mark_point(size=90, filled=True, opacity=1).encode(y=y, x=x, color=colour)
-    labels = base.mark_text(dy=-13, color=INK).encode(y=y, x=x, text=alt.Text("change:Q", format="+.3f"))
-    layers = alt.layer(_rule(0.0, SOFT, vertical=True), ranges, points, labels)
+    names = list(dict.fromkeys(row["run"] for row in rows))
     panels = []
-    for side in ("domain", "public"):
-        panel = layers.transform_filter(alt.datum.side == side) if side == "domain" else None
-        if panel is None:
-            alarm = _rule(warn, ALARM, vertical=True)
-            panel = alt.layer(ranges, points, labels).transform_filter(alt.datum.side == side)
-            panel = alt.layer(panel, _rule(0.0, SOFT, vertical=True), alarm)
+    for side, colour in SIDES.items():
+        # Each panel has data of its own: a filter would not reach into layers that bring theirs.
+        chart = alt.Chart(alt.InlineData(values=[dict(row) for row in rows if row["side"] == side]))
+        y = alt.Y("run:N", scale=alt.Scale(domain=names), title=None, axis=alt.Axis(labelFontSize=13, labelLimit=200))
+        x = alt.X("change:Q", title="change, nats a token", axis=alt.Axis(format="+.2f", tickCount=5))
+        ranges = chart.mark_rule(strokeWidth=3, color=colour).encode(y=y, x=alt.X("low:Q"), x2="high:Q")
+        points = chart.mark_point(size=90, filled=True, opacity=1, color=colour).encode(y=y, x=x)
+        labels = chart.mark_text(dy=-13, color=INK).encode(y=y, x=x, text=alt.Text("change:Q", format="+.3f"))
+        rules = [_rule(0.0, SOFT, vertical=True), *([_rule(warn, ALARM, vertical=True)] if side == "public" else [])]
+        panel = alt.layer(*rules, ranges, points, labels)
         panels.append(panel.properties(width=WIDTH // 2 - 60, height=alt.Step(46), title=f"held-out {side} text"))
-    return _drawn(alt.hconcat(*panels).resolve_scale(x="independent"))
+    return _drawn(alt.hconcat(*panels))
 
 
 def _by_source(rows: Sequence[Mapping[str, Any]], field: str, title: str, rules: Sequence[float] = ()) -> str:
@@ -59,7 +56,7 @@ def _by_source(rows: Sequence[Mapping[str, Any]], field: str, title: str, rules:
     chart = alt.Chart(alt.InlineData(values=[dict(row) for row in rows]))
     colour = alt.Color("source:N", scale=_scale(colours), legend=alt.Legend(title=None, orient="right"))
     y = alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=False))
-    x = alt.X("step:Q", title="step")
+    x = _steps()
     lines = chart.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour)
     # A source with a single bin has no line.
     points = chart.mark_point(size=14, filled=True).encode(x=x, y=y, color=colour)
@@ -79,7 +76,7 @@ def _holdout(sides: Mapping[str, Sequence[Mapping[str, Any]]], alarm: Mapping[st
         row["low"], row["high"] = (row["change"] if row[key] is None else row[key] for key in ("low", "high"))
     chart = alt.Chart(alt.InlineData(values=rows))
     colour = alt.Color("side:N", scale=_scale(SIDES), legend=alt.Legend(title=None, orient="right"))
-    x = alt.X("step:Q", title="step")
+    x = _steps()
     y = alt.Y("change:Q", title="change, nats a token", axis=alt.Axis(format="+.2f"))
     band = chart.mark_area(opacity=0.2).encode(x=x, y="low:Q", y2="high:Q", color=colour)
     line = chart.mark_line(point=True, strokeWidth=2).encode(x=x, y=y, color=colour)
@@ -106,7 +103,13 @@ def _line(rows: Sequence[Mapping[str, Any]], field: str, title: str, form: str) 
 
     chart = alt.Chart(alt.InlineData(values=[dict(row) for row in rows]))
     y = alt.Y(f"{field}:Q", title=title, axis=alt.Axis(format=form))
-    return chart.mark_line(color=DOMAIN, strokeWidth=2).encode(x=alt.X("step:Q", title="step"), y=y)
+    return chart.mark_line(color=DOMAIN, strokeWidth=2).encode(x=_steps(), y=y)
+
+
+def _steps() -> Any:
+    import altair as alt
+
+    return alt.X("step:Q", title="step", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=8))
 
 
 def _rule(value: float, colour: str, vertical: bool = False) -> Any:

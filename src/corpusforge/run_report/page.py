@@ -157,13 +157,13 @@ def verdicts(report: Mapping[str, Any]) -> list[str]:
         proof = "the interval excludes zero" if sure else "the interval holds zero"
         line = f"Held-out {side} loss {how} by {abs(last['change']):.3f} nats a token to {last['loss']:.3f}; {proof}."
         said.append(line + (f" {_alarm(last['change'], report['alarm']).capitalize()}." if side == "public" else ""))
-    worst = max((abs(one["sequences"]) for one in report["distances"]), default=0.0)
     exact = all(source["tokens"] == source["planned_tokens"] for source in report["sources"])
     if report["finished"]:
-        said.append(
-            f"The ledger {'equals' if exact else 'DIFFERS FROM'} the mix to the token; no source was ever further than "
-            f"{worst:.2f} sequences from its share."
-        )
+        line = f"The ledger {'equals' if exact else 'DIFFERS FROM'} the mix to the token"
+        if report["distances"]:
+            worst = max(abs(one["sequences"]) for one in report["distances"])
+            line += f"; at no logged step was a source further than {worst:.2f} sequences from its share"
+        said.append(f"{line}.")
     return said
 
 

@@ -41,6 +41,9 @@ def read_run(run: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     planned = _planned(manifest, outputs)
     total = sum(planned.values())
     steps = [line for line in lines if "loss" in line]
+    shares = {name: n / total for name, n in planned.items()}
+    # Each stage of a mix has shares of its own, which the build keeps to and the ledger is held against at the end.
+    staged = any(len(packed["outputs"][name].get("stages", ())) > 1 for name in outputs)
     return {
         "format": 1,
         "run": run.resolve().name,
@@ -59,7 +62,7 @@ def read_run(run: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         "alarm": {"warn": config["holdout"]["warn"], "stop": config["holdout"]["stop"]},
         "losses": _losses(steps),
         "rates": [{"step": line["step"], "rate": line["rate"]} for line in _thinned(steps)],
-        "distances": _distances(steps, {name: n / total for name, n in planned.items()}, int(packed["length"])),
+        "distances": [] if staged else _distances(steps, shares, int(packed["length"])),
         "evaluation": _evaluation(run / EVALUATION / "report.json"),
     }
 
