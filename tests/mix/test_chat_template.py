@@ -14,13 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.errors import UsageError
+from corpusforge.errors import Problems, UsageError
 from corpusforge.mix.chat_template import PLAIN_TEMPLATE, ChatTemplate, Part, Unrenderable, load_template, spans
 from corpusforge.mix.packed import PackSpec, write_packed
 from corpusforge.mix.packed_tokens import BYTES_EOS, Encoder
 from corpusforge.mix.tokens import Tokens
 from corpusforge.mix.write import MixSpec, write_mix
 from corpusforge.packed_settings import ROLES, Packed
+from corpusforge.plan import make_plan
+from corpusforge.recipe import read_recipe
 from corpusforge.record import Dropped, Message, render
 from corpusforge.stage import StageContext
 
@@ -220,3 +222,23 @@ def test_roles_follow_a_real_tokenizer_through_a_template(real_data: Path, tmp_p
 def test_parts_join(tmp_path: Path) -> None:
     made: list[Any] = [Part("ab", "user"), Part("c", "frame")]
     assert spans(made) == [(0, 2, "user"), (2, 3, "frame")]
+
+
+def test_a_recipe_names_its_template_and_another_one_counts_anew(workspace: Path) -> None:
+    """A changed template changes every share of the conversations; an unread one would only look as if it did not."""
+    recipe = workspace / "recipes" / "demo.yaml"
+    written = recipe.read_text()
+    with_template = written.replace("tokenizer: bytes", "chat_template: chat.jinja\ntokenizer: bytes", 1)
+    recipe.write_text(with_template)
+    with pytest.raises(Problems, match=r"demo\.yaml:\d+:\d+: no chat template at chat\.jinja"):
+        read_recipe(recipe)
+    identities = []
+    for text in (CHATML, CHATML + "\n"):
+        (workspace / "chat.jinja").write_text(text)
+        plan = make_plan(read_recipe(recipe), workspace / "builds")
+        identities.append(next(step.identity for step in plan.steps if step.name == "tokens"))
+    assert identities[0] != identities[1]
+    assert str(workspace) not in str(identities)
+    (workspace / "chat.jinja").write_text("{{ strftime_now('%Y') }}" + CHATML)
+    with pytest.raises(UsageError, match="cannot be used"):
+        make_plan(read_recipe(recipe), workspace / "builds")

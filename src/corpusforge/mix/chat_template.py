@@ -160,7 +160,6 @@ def _generated(pieces: Sequence[Part]) -> list[Part]:
     return [part for part in made if part.text]
 
 
-@lru_cache(maxsize=4)
 def load_template(tokenizer: str, choice: str) -> ChatTemplate | None:
     """The template of a tokenizer's folder (`auto`), none (`plain`), or that of a file; None is the plain form.
 
@@ -214,6 +213,15 @@ def _own(folder: Path, config: Mapping[str, Any]) -> str | None:
 def _special(folder: Path) -> tuple[str, ...]:
     """The tokenizer's control tokens, longest first."""
     path = folder if folder.is_file() else folder / "tokenizer.json"
+    if not path.is_file():
+        return ()
+    told = path.stat()
+    return _added(path, told.st_mtime_ns, told.st_size)
+
+
+@lru_cache(maxsize=4)
+def _added(path: Path, changed: int, size: int) -> tuple[str, ...]:
+    """The control tokens of a file of megabytes, read once while it stays as it is."""
     added = _json(path).get("added_tokens") or ()
     return tuple(sorted((one["content"] for one in added if one.get("special")), key=lambda one: (-len(one), one)))
 
