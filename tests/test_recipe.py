@@ -167,6 +167,24 @@ def test_a_malformed_source_names_file_and_line(workspace: Path, name: str, old:
     assert re.search(r"demo-help\.yaml:\d+:\d+:", hits[0])
 
 
+def test_a_typo_in_the_engine_makes_up_no_other_mistake(workspace: Path) -> None:
+    """The mix names tasks; that nobody could read their engine does not make them unknown."""
+    text = GOOD.replace("kind: extractive", "kind: extractiv").replace("qa: {}", "reading: {}")
+    text = text.replace("demo-help: 40%", "demo-help: 30%, reading: 10%")
+    with pytest.raises(Problems) as caught:
+        read_recipe(write(workspace, text))
+    assert len(caught.value.problems) == 1, str(caught.value)
+
+
+def test_bad_values_of_the_first_level_do_not_hide_others(workspace: Path) -> None:
+    text = "seed: many\naudit: {canaries: -1}\n" + GOOD.replace("similarity", "similarty")
+    text = re.sub(r"(?m)^seed: 17\n", "", text)
+    with pytest.raises(Problems) as caught:
+        read_recipe(write(workspace, text))
+    said = str(caught.value)
+    assert all(word in said for word in ("seed", "canaries", "similarty")), said
+
+
 def test_all_problems_come_at_once(workspace: Path) -> None:
     text = GOOD.replace("similarity", "similarty").replace("demo-help: 40%", "demo-hepl: 40%")
     with pytest.raises(Problems) as caught:

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpusforge.assemble import assemble, build_id, final_shards
-from corpusforge.errors import NotConserved, Problem, StepFailed, TooMuchQuarantine, UsageError
+from corpusforge.engine_key import missing_key
+from corpusforge.errors import NotConserved, Problem, Problems, StepFailed, TooMuchQuarantine, UsageError
 from corpusforge.manifest import Counts
 from corpusforge.plan import Plan, Slot, StepState, Walk, make_plan
 from corpusforge.recipe import Recipe, Run
@@ -197,6 +198,8 @@ def run_steps(plan: Plan, settings: Run, reporter: Reporter) -> Walk:
     """Run what is not there yet, round by round: shards in parallel, decisions between."""
     walk = Walk(plan)
     tasks = walk.look()
+    if (problem := missing_key(plan.recipe, unfinished(plan, walk))) is not None:
+        raise Problems([problem])
     reporter.planned(plan, walk)
     rounds = 0
     checked = False
@@ -212,6 +215,12 @@ def run_steps(plan: Plan, settings: Run, reporter: Reporter) -> Walk:
     if not checked:
         check_ingest(plan, walk.states["ingest"])
     return walk
+
+
+def unfinished(plan: Plan, walk: Walk) -> list[str]:
+    """The steps whose result is not all there."""
+    done = {name for name, state in walk.states.items() if state.slots and not state.missing}
+    return [step.name for step in plan.steps if step.name not in done]
 
 
 def check_ingest(plan: Plan, state: StepState) -> None:

@@ -43,10 +43,14 @@ class ForAll(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """The tasks of a recipe in their order, and the stages that every row of theirs must pass."""
+    """The tasks of a recipe in their order, and the stages that every row of theirs must pass.
+
+    `named` are the tasks that the recipe asks for, whether or not what it says of them can be read.
+    """
 
     tasks: tuple[StageUse, ...] = ()
     proofs: tuple[StageUse, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 def read_generation(section: Mapping[str, Any], file: YamlFile, workspace: Path, redact: StageUse | None) -> Generation:
@@ -62,13 +66,15 @@ def read_generation(section: Mapping[str, Any], file: YamlFile, workspace: Path,
     engine = read_engine(section.get("engine", "extractive"), file, ("generate", "engine"), workspace)
     told = {key: section[key] for key in ForAll.model_fields if key in section}
     shared = validate(ForAll, told, file, ("generate",))
+    named = tuple(task for task in TASKS if section.get(task, False) is not False)
     if engine is None or shared is None:
-        return Generation()
+        return Generation(named=named)
     if engine.kind == "extractive":
         tasks = _by_rules(section, told, file, workspace)
     else:
         tasks = _by_model(section, shared, engine, file, workspace)
-    return Generation(tuple(tasks), tuple(_proofs(section, tasks, redact, file, workspace)) if tasks else ())
+    proofs = tuple(_proofs(section, tasks, redact, file, workspace)) if tasks else ()
+    return Generation(tuple(tasks), proofs, named)
 
 
 def _proofs(

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 def plan(recipe: Path, builds: Path | None, as_json: bool) -> None:
     """Print what a build would do."""
-    from corpusforge.build import make_recipe_plan
+    from corpusforge.build import make_recipe_plan, unfinished
+    from corpusforge.engine_key import missing_key
     from corpusforge.estimate import estimates
     from corpusforge.explain import explain
     from corpusforge.recipe import read_recipe
     from corpusforge.run import workers
 
     made, walk = make_recipe_plan(read_recipe(recipe), builds_folder(builds, recipe))
+    if (problem := missing_key(made.recipe, unfinished(made, walk))) is not None:
+        console.say(f"warning: {problem}")
     rows = explain(made, walk)
     asked = estimates(made, walk, workers(made.recipe.spec.run))
     if as_json:

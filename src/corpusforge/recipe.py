@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from corpusforge.errors import Problem, Problems, UsageError
 from corpusforge.generation import PROOFS, TASKS, Generation, read_generation
@@ -193,7 +193,7 @@ def read_recipe(path: Path, changes: Sequence[Change] = ()) -> Recipe:
     if file.value is None or file.problems:
         raise Problems(_in_order(file.problems))
     workspace = find_workspace(path)
-    spec = validate(RecipeFile, file.value, file)
+    spec = validate(RecipeFile, file.value, file) or _without_bad_values(file.value)
     if spec is None:
         raise Problems(file.problems)
     if not (workspace / "sources").is_dir():
@@ -208,7 +208,8 @@ def read_recipe(path: Path, changes: Sequence[Change] = ()) -> Recipe:
     generate = _generate(spec, file, curate, sources, workspace)
     # Sources that could not be read count as members: their own mistake is said once, not once more in the mix.
     members: dict[str, Role] = {name: role for role in reversed(ROLES) for name in getattr(spec.sources, role)}
-    made = tuple(use.name for use in generate.tasks)
+    # So do tasks.
+    made = generate.named
     completion = read_output("completion", spec.mix, file, members, made) if "completion" in spec.mix else None
     instruct = read_output("instruct", spec.mix, file, members, made) if "instruct" in spec.mix else None
     for key in spec.mix:
@@ -226,6 +227,21 @@ def read_recipe(path: Path, changes: Sequence[Change] = ()) -> Recipe:
         raise Problems(_in_order(problems))
     stages = (tuple(curate), generate.tasks)
     return Recipe(spec, path, workspace, tuple(sources), *stages, completion, instruct, generate.proofs, packed)
+
+
+def _without_bad_values(value: Mapping[str, Any]) -> RecipeFile | None:
+    """The recipe with the default in place of each key that cannot be read, so that what else is wrong is told too.
+
+    None where that would make up mistakes: what the sources, tasks and mix name is looked for in each other.
+    """
+    try:
+        return RecipeFile.model_validate(value)
+    except ValidationError as error:
+        bad = {str(item["loc"][0]) if item["loc"] else "" for item in error.errors()}
+    misspelt = bool(bad - RecipeFile.model_fields.keys()) and "generate" not in value
+    if misspelt or bad & {"", "name", "sources", "generate", "mix", "tokenizer"}:
+        return None
+    return RecipeFile.model_validate({key: one for key, one in value.items() if key not in bad})
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

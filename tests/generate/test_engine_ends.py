@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,3 +175,41 @@ def test_an_answer_in_parts_is_their_text() -> None:
     parts = [{"type": "text", "text": "one "}, {"type": "reasoning", "text": "hm"}, {"type": "text", "text": "two"}]
     body = json.dumps({"choices": [{"index": 0, "message": {"content": parts}}]})
     assert read_answer(body.encode(), request("x"), "k") == GenerationResponse("k", ("one two",))
+
+
+def test_a_web_page_at_the_address_is_told_at_once_and_not_quoted() -> None:
+    """A portal or a wrong port answered every call with a page; six tries and a minute later nothing said so."""
+
+    class Portal(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            page = b"<html>Sign in, Ana Diaz</html>"
+            self.send_response(200)
+            self.send_header("content-type", "text/html; charset=utf-8")
+            self.send_header("content-length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Portal)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    started = time.monotonic()
+    address = f"http://127.0.0.1:{server.server_port}/v1"
+    try:
+        with session(address) as one, pytest.raises(StepFailed) as caught:
+            ask_all(one, ["item 1"])
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert f"at {address}/chat/completions a web page came back (text/html, status 200)" in str(caught.value)
+    assert "Ana" not in str(caught.value)
+    assert time.monotonic() - started < 20
+
+
+def test_an_address_where_nobody_answers_is_named() -> None:
+    told = pytest.raises(StepFailed, match=r"Nobody answers at http://127.0.0.1:9/v1\.")
+    with session("http://127.0.0.1:9/v1", attempts=1, start_timeout=0.01, max_failed=0) as one, told:
+        ask_all(one, ["item 1", "item 2"])
+        one.verdict()

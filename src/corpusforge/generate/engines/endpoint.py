@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import socket
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from corpusforge.generate.engines.failures import EMPTY_ATTEMPTS, PASSING, Failu
 from corpusforge.generate.engines.limiter import Limiter
 from corpusforge.generate.engines.settings import EngineSettings
 
+NOBODY_LISTENS = 15.0  # seconds for a server that is about to start, where the recipe does not say
 MOST_TOKENS = 2**31 - 1  # of one call; so that sums of what a server makes up are still numbers of 64 bits
 
 
@@ -185,7 +187,11 @@ class Endpoint:
         """A server that never answered yet may still load its model: for a while that costs no attempt."""
         if self._answered or not failure.starting:
             return False
-        return time.monotonic() - self._started < self.settings.patience
+        patience = self.settings.patience
+        if failure.kind == "unreachable" and self.settings.kind == "endpoint" and self.settings.start_timeout is None:
+            # Nobody listens there: more often a wrong address than a server that is about to start.
+            patience = NOBODY_LISTENS
+        return time.monotonic() - self._started < patience
 
     async def _attempt(self, body: bytes, request: GenerationRequest, key: str) -> GenerationResponse | Failure:
         client = self._connected()
@@ -197,12 +203,16 @@ class Endpoint:
                 client.post(address, data=body, allow_redirects=False, proxy=self._proxy(address)) as reply,
             ):
                 content = await reply.read()
-        except aiohttp.ClientConnectorError:
-            return Failure("unreachable", starting=True)
+        except aiohttp.ClientConnectorError as error:
+            # A name that nobody knows will not be known in a minute.
+            return Failure("unreachable", starting=not isinstance(error.os_error, socket.gaierror))
         except TimeoutError:
             return Failure("timeout")
         except (aiohttp.ClientError, OSError):  # the connection broke, or the body is cut off or badly compressed
             return Failure("damaged", starting=True)
+        if reply.content_type == "text/html" and reply.status in (200, 404) and not self._answered:
+            self._stop = self._no_interface(address, reply.status)
+            raise self._stop
         if reply.status != 200:
             failure = of_status(reply.status, {name.lower(): value for name, value in reply.headers.items()}, content)
             if failure.kind == "denied":
@@ -215,6 +225,12 @@ class Endpoint:
     def read(self, body: bytes, request: GenerationRequest, key: str) -> GenerationResponse | Failure:
         """What the server's reply says."""
         return read_answer(body, request, key)
+
+    def _no_interface(self, address: str, status: int) -> StepFailed:
+        """A web page in place of an answer; what it says is not shown, it may quote the prompt."""
+        what = f"at {urlsplit(address)._replace(query='').geturl()} a web page came back (text/html, status {status})."
+        hint = "Check engine.address: of most servers it ends in /v1, and no login page or portal stands before it."
+        return StepFailed(what, where="generate.engine", hint=hint)
 
     def _denied(self, status: int) -> StepFailed:
         name = self.settings.key_env

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from corpusforge import ending
 from corpusforge.errors import StepFailed
@@ -243,6 +244,8 @@ class Session:
         )
         most = max(sorted(self._deaths), key=lambda kind: self._deaths[kind])
         what = f"{self._deaths.total()} of {self._finished} calls to the engine died ({kinds})."
+        if most == "unreachable" and (address := getattr(getattr(self.engine, "settings", None), "address", "")):
+            what += f" Nobody answers at {urlsplit(address)._replace(query='').geturl()}."
         hint = f"{HINTS[most]} What was answered is kept: run again to go on."
         return StepFailed(what, where="generate.engine", hint=hint)
 

@@ -47,7 +47,7 @@ class WrittenQA(Writer):
     """Questions and answers with their evidence, from articles, docs and conversations that were resolved."""
 
     name: ClassVar[str] = "qa-written"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     task: ClassVar[Kind] = "qa"
     Settings: ClassVar[type[StageSettings]] = WrittenQASettings
 
@@ -169,7 +169,7 @@ def solved(record: Record, settings: WriterSettings) -> Chunk | str:
     Who says that it helped is found by the rules that mine answers from conversations, which read English.
     """
     messages = record.messages or ()
-    found = resolution(messages) if record.language in ("", "en") else None
+    found = resolution(messages) if _language(record) == "en" else None
     if found is None:
         return "not-resolved"
     asked, thanks = found

@@ -34,7 +34,7 @@ class Turns(Writer):
     """Clean multi-turn conversations from chats whose asker said that it helped."""
 
     name: ClassVar[str] = "turns"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     task: ClassVar[Kind] = "turns"
     Settings: ClassVar[type[StageSettings]] = TurnsSettings
 
