@@ -9,6 +9,7 @@ rewrite what a turn says would move the loss to other tokens, which nobody sees 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,7 +28,7 @@ PLAIN_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '\\nassistant: ' }}{% endif %}"
 )
 _FIRST_MARK, _BEGIN, _END = 0xF0000, "\U0010fffc", "\U0010fffd"
-_PRIVATE = range(_FIRST_MARK, 0x110000)
+_PRIVATE = re.compile("[\U000f0000-\U0010ffff]")
 _NAMED = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "additional_special_tokens")
 _HINT = "Write chat_template: plain in the recipe, or name a template file that leaves contents as they are."
 
@@ -63,7 +64,7 @@ class ChatTemplate:
         that), or exactly what the template puts between `{% generation %}` and `{% endgeneration %}`, if it does.
         """
         for message in messages:
-            if any(ord(character) in _PRIVATE for character in message.content):
+            if _PRIVATE.search(message.content):
                 raise Unrenderable("a content holds private characters")
             if any(token in message.content for token in self.special):
                 raise Unrenderable("a content holds a control token")
@@ -77,7 +78,7 @@ class ChatTemplate:
         """What stands before, between and behind the contents."""
         marks = [chr(_FIRST_MARK + k) for k in range(len(messages))]
         text = self._run([Message(m.role, mark) for m, mark in zip(messages, marks, strict=True)])
-        if [character for character in text if character in marks] != marks:
+        if [found for found in _PRIVATE.findall(text) if found not in (_BEGIN, _END)] != marks:
             raise Unrenderable("the template leaves out, repeats or moves a turn")
         frames = []
         for mark in marks:
