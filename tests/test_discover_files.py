@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from corpusforge.discover import discover, reader_identity
 from corpusforge.errors import UsageError
 from corpusforge.source import Source, read_source
 from corpusforge.steps import ingest_key
+
+from .generate.factory import built, workspace
 
 YAML = "name: notes\npath: PATH\nformat: text\nkind: doc\nlicence: CC0-1.0\npersonal_data: none\n"
 
@@ -41,11 +46,13 @@ def test_a_workspace_whose_path_looks_like_a_pattern(tmp_path: Path) -> None:
     assert names(source(folder, "./other/../data/one.txt"), folder) == ["one.txt"]
 
 
-def test_a_link_to_nothing_is_an_error_and_can_be_left_out(tmp_path: Path) -> None:
+def test_a_link_to_nothing_is_known_as_such_and_can_be_left_out(tmp_path: Path) -> None:
     put(tmp_path, "data/one.txt")
     (tmp_path / "data" / "two.txt").symlink_to("gone.txt")
-    with pytest.raises(UsageError, match=r"two.txt cannot be read"):
-        names(source(tmp_path, "data/*.txt"), tmp_path)
+    shards = discover(source(tmp_path, "data/*.txt"), tmp_path)
+    hashes = {file.name: file.sha256 for shard in shards for file in shard.files}
+    assert hashes["two.txt"] == "link-to-nothing"
+    assert len(hashes["one.txt"]) == 64
     assert names(source(tmp_path, "data/*.txt", "exclude: two.txt\n"), tmp_path) == ["one.txt"]
 
 
@@ -94,3 +101,30 @@ def test_a_file_beside_it_that_it_is_read_with_is_part_of_its_address(tmp_path: 
     (tmp_path / "data" / "one.cm").unlink()
     with pytest.raises(UsageError, match=r"one.cm that one.nl is read with"):
         discover(made, tmp_path)
+
+
+def test_an_address_in_a_file_name_is_written_nowhere(tmp_path: Path) -> None:
+    """Names of files stand in manifests, quarantine and every record's origin, where redaction never looked."""
+    put(tmp_path, "data/ana.diaz@example.org.txt", "data/bob@example.org/notes.txt", "data/plain@.txt", "data/one.txt")
+    found = source(tmp_path, "data/**/*.txt")
+    kept = names(found, tmp_path)
+    assert "ana.diaz@example.org.txt" in kept
+    spec = found.spec.model_copy(update={"personal_data": ("email",)})
+    hidden = names(replace(found, spec=spec), tmp_path)
+    assert not [name for name in hidden if "ana" in name or "bob" in name]
+    assert {"one.txt", "plain@.txt"} < set(hidden)
+    assert sum(re.fullmatch(r"EMAIL_ADDRESS-[0-9a-f]{12}(/notes)?\.txt", name) is not None for name in hidden) == 2
+    assert hidden == names(replace(found, spec=spec), tmp_path)
+
+
+def test_a_link_to_nothing_is_counted_and_does_not_end_the_build(tmp_path: Path) -> None:
+    workspace(tmp_path, dict.fromkeys(range(4), 0))
+    (tmp_path / "data" / "gone.jsonl").symlink_to("nowhere.jsonl")
+    recipe = tmp_path / "recipes" / "written.yaml"
+    told = yaml.safe_load(recipe.read_text())
+    del told["generate"], told["mix"]["instruct"]
+    recipe.write_text(yaml.safe_dump(told, sort_keys=False))
+    done = built(tmp_path)
+    step = next(one for one in done.manifest["steps"] if one["name"] == "ingest")
+    assert step["counts"]["notes"]["quarantined"] == {"link-to-nothing": 1}
+    assert built(tmp_path).reused

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from corpusforge.assemble import assemble, build_id, final_shards
 from corpusforge.engine_key import missing_key
 from corpusforge.errors import NotConserved, Problem, Problems, StepFailed, TooMuchQuarantine, UsageError
+from corpusforge.ingest.files import LINK_TO_NOTHING
 from corpusforge.manifest import Counts
 from corpusforge.plan import Plan, Slot, StepState, Walk, make_plan
 from corpusforge.recipe import Recipe, Run
@@ -230,9 +231,11 @@ def check_ingest(plan: Plan, state: StepState) -> None:
     for source in plan.recipe.sources:
         counts = totals.get(source.name, Counts())
         where = shown_path(source.file)
-        bad = sum(counts.quarantined.values())
+        # A link that leads nowhere is told by its count: of how many records it stands for nothing is known.
+        nowhere = counts.quarantined.get(LINK_TO_NOTHING, 0)
+        bad = sum(counts.quarantined.values()) - nowhere
         limit = source.spec.quarantine_limit
-        if counts.read == 0:
+        if counts.read == nowhere:
             problems.append(Problem(where, "gave no record at all.", "Mend path: or format:."))
         elif bad > limit * counts.read:
             worst = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.quarantined.items(), key=lambda i: -i[1]))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from corpusforge.errors import UsageError
-from corpusforge.ingest.files import InputFile
+from corpusforge.ingest.files import LINK_TO_NOTHING, InputFile
 from corpusforge.record import stable_hash
 from corpusforge.shards import commit, sha256_file, temporary_name
 from corpusforge.source import Source
@@ -20,6 +22,9 @@ from corpusforge.yaml_file import expand_variables
 SHARD_BYTES = 4_000_000
 MAX_SHARDS = 1024
 _GLOB = ("*", "?", "[")
+_PACKED = (".gz", ".zst", ".bz2", ".xz")
+# Of a file's name the suffix is off already, and may have been the address's own end.
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 
 
 def discover(source: Source, downloads: Path) -> list[IngestShard]:
@@ -81,6 +86,7 @@ def _files(source: Source, downloads: Path) -> list[InputFile]:
         raise UsageError(f"no file matches {shown}.", where=where, hint=_why_nothing(source.spec.path))
     with ThreadPoolExecutor(4) as pool:
         files = list(pool.map(lambda name: _readable(found[name], where), sorted(found)))
+    files = [_unnamed(file, source) for file in files]
     wanted = source.spec.sha256
     if wanted is not None and any(f.sha256 != wanted for f in files):
         wrong = next(f for f in files if f.sha256 != wanted)
@@ -106,7 +112,7 @@ def _local(workspace: Path, pattern: str) -> list[tuple[str, str]]:
         matches = root.rglob("*")
     else:
         return [(str(root), root.name)] if root.is_file() else []
-    # A link to nothing is a file that somebody meant to be there: it is kept, and fails to be read.
+    # A link to nothing is a file that somebody meant to be there: it is kept, to be quarantined.
     return [(str(p), p.relative_to(root).as_posix()) for p in sorted(matches) if p.is_file() or _leads_nowhere(p)]
 
 
@@ -159,11 +165,30 @@ def _readable(file: InputFile, where: str) -> InputFile:
     try:
         return hashed(file)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and _leads_nowhere(Path(file.url)):
+            return replace(file, sha256=LINK_TO_NOTHING)
         why = os.strerror(error.errno) if error.errno else type(error).__name__
         what = f"{file.name} cannot be read: {why}."
         raise UsageError(
             what, where=where, hint="Mend the file or its rights, or leave it out with exclude:."
         ) from None
+
+
+def _unnamed(file: InputFile, source: Source) -> InputFile:
+    """The file under a name without e-mail addresses, where the source expects personal data: names stand in every
+    origin, manifest and quarantine. In place of an address stand 12 hex digits of its BLAKE2 hash, so that who has the
+    raw files can tell which it was. Files that are found by each other's names keep theirs."""
+    if not source.spec.personal_data or source.reader.sidecars(PurePosixPath(file.name), source.settings):
+        return file
+    suffixes = PurePosixPath(file.name).suffixes[-2:]
+    kept = "".join(suffixes if suffixes and suffixes[-1] in _PACKED else suffixes[-1:])
+    head = file.name.removesuffix(kept)
+
+    def hidden(match: re.Match[str]) -> str:
+        return f"EMAIL_ADDRESS-{stable_hash('file', match[0], size=6)}"
+
+    name = _ADDRESS.sub(hidden, head)
+    return file if name == head else replace(file, name=name + kept)
 
 
 def _sidecars(source: Source, bucket: Sequence[InputFile], files: Sequence[InputFile]) -> tuple[InputFile, ...]:

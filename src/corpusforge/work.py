@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpusforge.errors import StepFailed, UsageError
-from corpusforge.ingest.files import InputFile
+from corpusforge.ingest.files import LINK_TO_NOTHING, InputFile
 from corpusforge.ingest.formats import find_reader
 from corpusforge.ingest.reader import ReadContext
 from corpusforge.ledger import Ledger, account, forget_peak, peak_bytes
@@ -142,7 +142,8 @@ def _ingest(task: IngestShard, key: str, store: Store) -> Shard:
                     settings, task.source, task.facts.kind, task.facts.licence, task.facts.languages, file
                 )
                 size += file.size
-                for item in reader().read(file, ctx):
+                nowhere = file.sha256 == LINK_TO_NOTHING
+                for item in (ctx.quarantined(0, 0, LINK_TO_NOTHING),) if nowhere else reader().read(file, ctx):
                     ledger.counts.read += 1
                     if isinstance(item, Quarantined):
                         ledger.quarantine(item)
@@ -179,7 +180,11 @@ def twice(source: str, one: str, other: str) -> UsageError:
 
 def _unchanged(file: InputFile, source: str) -> None:
     # What was read is kept under the hash that the plan saw: an edit in between would be served for ever.
-    if hashed(file).sha256 != file.sha256:
+    try:
+        now = hashed(file).sha256
+    except FileNotFoundError:
+        now = LINK_TO_NOTHING
+    if now != file.sha256:
         what = f"{file.name} changed while it was read."
         raise StepFailed(what, where=source, hint="Run the build again when it is written to the end.")
 

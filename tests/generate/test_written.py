@@ -349,6 +349,14 @@ def test_a_resolved_conversation_gives_one_question_and_an_unresolved_one_none(e
     assert [item.reason for item in dropped] == ["not-selected"]
 
 
+def test_a_conversation_marked_as_american_is_english(engine: Scripted) -> None:
+    rows, dropped, _ = write(WrittenQA, [replace(SOLVED, language="en-US")])
+    assert len(rows) == 1
+    assert not dropped
+    rows, dropped, _ = write(WrittenQA, [replace(SOLVED, language="de")])
+    assert [item.reason for item in dropped] == ["not-resolved"]
+
+
 def test_a_conversation_of_several_exchanges_is_whole_or_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     plugged(monkeypatch, Scripted())
     rows, _, counts = write(Turns, [SOLVED], exchanges=3)

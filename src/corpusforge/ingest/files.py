@@ -13,6 +13,8 @@ import fsspec
 
 BLOCK = 1 << 18
 CHUNK = 1 << 20
+# In place of the sha256 of a link that leads nowhere, and the reason by which it is quarantined.
+LINK_TO_NOTHING = "link-to-nothing"
 
 
 @dataclass(frozen=True, slots=True)
