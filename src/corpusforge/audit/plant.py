@@ -115,8 +115,8 @@ class _Shelf:
         return "no record is left" if any(self._fits(s, form) for s in expecting) else "no record has such a place"
 
 
-def carrying(record: Record, canary: Canary, before: Sequence[str] = ()) -> Record:
-    """The record with the canary in its place, which is never within one of the carriers that were planted `earlier`."""
+def carrying(record: Record, canary: Canary, earlier: Sequence[str] = ()) -> Record:
+    """The record with the canary in its place, which is never within a carrier that was planted `earlier`."""
     position, shown = canary.form.position, canary.shown
     if position == "title":
         return replace(record, title=f"{record.title} – {shown[0]}" if record.title else shown[0])
