@@ -91,7 +91,7 @@ def _tasks(rows: Sequence[Mapping[str, Any]]) -> str:
     shown = [{"what": f"{row['task']} · {row['metric']}", **row["difference"]} for row in rows if row["kind"] != "text"]
     chart = alt.Chart(alt.InlineData(values=shown))
     y = alt.Y("what:N", sort=None, title=None, axis=alt.Axis(labelLimit=320))
-    x = alt.X("value:Q", title="after less before", axis=alt.Axis(format="+.2f"))
+    x = alt.X("value:Q", title="after less before", axis=alt.Axis(format="+.2f", tickCount=6))
     ranges = chart.mark_rule(color=DOMAIN, strokeWidth=3).encode(y=y, x=alt.X("low:Q"), x2="high:Q")
     points = chart.mark_point(color=DOMAIN, size=80, filled=True, opacity=1).encode(y=y, x=x)
     layers = alt.layer(_rule(0.0, SOFT, vertical=True), ranges, points)
