@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpusforge import console
-from corpusforge.errors import UsageError
+from corpusforge.errors import InfeasibleMix, Problem, UsageError
 from corpusforge.folders import builds_folder
 
 if TYPE_CHECKING:
     from corpusforge.estimate import Estimate, Range
+    from corpusforge.plan import Plan, Walk
 
 
 def plan(recipe: Path, builds: Path | None, as_json: bool) -> None:
@@ -24,7 +25,9 @@ def plan(recipe: Path, builds: Path | None, as_json: bool) -> None:
     from corpusforge.run import workers
 
     made, walk = make_recipe_plan(read_recipe(recipe), builds_folder(builds, recipe))
-    if (problem := missing_key(made.recipe, unfinished(made, walk))) is not None:
+    left = unfinished(made, walk)
+    problem = missing_key(made.recipe, left) or (None if left else _too_little(made, walk))
+    if problem is not None:
         console.say(f"warning: {problem}")
     rows = explain(made, walk)
     asked = estimates(made, walk, workers(made.recipe.spec.run))
@@ -45,6 +48,19 @@ def plan(recipe: Path, builds: Path | None, as_json: bool) -> None:
     if known:
         console.say(f"about {console.duration(sum(known))} of processor time for what is certain to run")
     _model(asked)
+
+
+def _too_little(made: Plan, walk: Walk) -> Problem | None:
+    """Why the counted records cannot meet the mix."""
+    from corpusforge.assemble import final_shards
+    from corpusforge.mix.stock import plan_outputs
+
+    outputs = [tree for tree in (made.recipe.completion, made.recipe.instruct) if tree is not None]
+    try:
+        plan_outputs([shard.path for shard in final_shards(made, walk.states)], outputs, made.recipe.spec.seed)
+    except InfeasibleMix as error:
+        return error.problem
+    return None
 
 
 def _model(asked: Sequence[Estimate] | None) -> None:
