@@ -50,7 +50,7 @@ def test_whatever_changes_the_answer_changes_the_key() -> None:
 
 
 def test_an_engine_that_is_not_there_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="only endpoint, extractive, vllm") as caught:
+    with pytest.raises(UsageError, match="only endpoint, extractive, transformers, vllm") as caught:
         find_engine("extractiv")
     assert "extractive" in caught.value.problem.hint
 
