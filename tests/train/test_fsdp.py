@@ -24,7 +24,10 @@ from corpusforge_train.loop import Run
 # Eleven sequences in three passes fall to one process and ten in two to the other; the norm is always cut.
 FEED: dict[str, Any] = {"batch": {"sequences": 21, "micro": 5}, "optimizer": {"clip": 0.05}}
 LORA: dict[str, Any] = {**FEED, "lora": {"rank": 3, "merge": True}, "data": {"outputs": ["instruct"]}}
-LOW: dict[str, Any] = {**FEED, "precision": {"weights": "bf16", "compute": "bf16", "states": "bf16"}}
+PRECISION = {"weights": "bf16", "compute": "bf16", "states": "bf16"}
+LOW: dict[str, Any] = {**FEED, "precision": PRECISION}
+# As lora.yaml and prompt.yaml are shipped: a frozen model in bf16 beside what is trained in fp32.
+BESIDE: dict[str, Any] = {**FEED, "precision": {**PRECISION, "states": "fp32"}, "data": {"outputs": ["instruct"]}}
 
 
 def stopped(build: Build, config: Config, out: Path, step: int) -> None:
@@ -46,7 +49,9 @@ def runs(build: Build, configure: Callable[..., Config], tmp_path_factory: pytes
     base = tmp_path_factory.mktemp("fsdp")
     tied = {"random": {**configure().model.random, "tie_word_embeddings": True}, "gradient_checkpointing": True}
     plain, lora, low = configure(**FEED), configure(**LORA), configure(**LOW, model=tied)
-    for name, config in (("all", plain), ("lora", lora), ("low", low)):
+    low_lora = configure(**BESIDE, model=tied, lora={"rank": 3})
+    low_prompt = configure(**BESIDE, prompt={"kind": "p-tuning", "tokens": 3, "hidden": 7})
+    for name, config in (("all", plain), ("lora", lora), ("low", low), ("l-low", low_lora), ("p-low", low_prompt)):
         Run(build, config, base / f"one-{name}", None).train()
     stopped(build, plain, base / "two-begun-by-one", 2)
     plans = [
@@ -56,6 +61,8 @@ def runs(build: Build, configure: Callable[..., Config], tmp_path_factory: pytes
         ("lora", lora, 2),
         ("lora", lora, None),
         ("low", low, None),
+        ("l-low", low_lora, None),
+        ("p-low", low_prompt, None),
     ]
     told = [
         {
@@ -151,3 +158,17 @@ def test_chance_rounds_every_part_as_it_rounds_a_whole(runs: Path) -> None:
     assert two[0]["norm"] == pytest.approx(one[0]["norm"], rel=0.02)
     assert two[-1]["loss"] == pytest.approx(one[-1]["loss"], abs=0.02)
     assert two[-1]["loss"] < two[0]["loss"] - 0.2
+
+
+@pytest.mark.parametrize("name", ["l-low", "p-low"])
+def test_what_is_trained_beside_a_frozen_model_of_another_type_is_parted_too(runs: Path, name: str) -> None:
+    """FSDP's first version refused frozen bf16 and trained fp32 weights in one layer."""
+    one, two = lines(runs / f"one-{name}"), lines(runs / f"two-{name}")
+    for first, second in zip(one, two, strict=True):
+        assert second["loss"] == pytest.approx(first["loss"], abs=0.01)
+        assert second["norm"] == pytest.approx(first["norm"], rel=0.05)
+    found = weights(runs / f"two-{name}")
+    assert {tensor.dtype for tensor in found.values()} == {torch.float32}
+    assert {name: tensor.shape for name, tensor in found.items()} == {
+        name: tensor.shape for name, tensor in weights(runs / f"one-{name}").items()
+    }

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]: make test-train")
 
-from corpusforge_train import model as models
 from corpusforge_train.batch import Batch
 from corpusforge_train.build_files import Build
 from corpusforge_train.config import Config
@@ -61,6 +60,7 @@ def test_they_alone_are_trained_and_peft_loads_what_comes_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     from peft import PeftModel
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     config = configure(prompt=prompt, data={"outputs": ["instruct"]}, schedule={"kind": "constant", "peak": 1e-2})
     run = Run(build, config, tmp_path, None)
@@ -73,7 +73,8 @@ def test_they_alone_are_trained_and_peft_loads_what_comes_out(
     assert sum(row["tokens"] for row in receipt["ledger"]) == build.manifest["mix"]["instruct"]["got_tokens"]
     told = [line["loss"] for line in read_log(tmp_path) if "loss" in line]
     assert min(told[-3:]) < told[0]
-    base = models._made(config.model_copy(update={"prompt": None}), torch.float32)
+    sizes = dict(config.model.random)
+    base = AutoModelForCausalLM.from_config(AutoConfig.for_model(sizes.pop("model_type"), **sizes))
     base.load_state_dict(run.trained.model.state_dict())
     loaded = PeftModel.from_pretrained(base, tmp_path / "final").eval()
     ids = torch.arange(40, 60)[None]
