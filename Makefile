@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo train-demo test test-slow test-train test-evals test-vllm check fix bench-build bench-rebuild clean
+.PHONY: demo train-demo test test-slow test-train test-evals test-vllm check fix bench-build bench-rebuild bench-train bench-train-gpu clean
 
 $(BIN)/.base: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -85,8 +85,21 @@ fix: $(BIN)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# TRL is nobody's dependency; it is here to be compared with.
+.venv-trl/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-trl
+	.venv-trl/bin/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	.venv-trl/bin/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[train]' trl==1.16.0
+	touch $@
+
+bench-train: .venv-trl/.ready
+	OMP_NUM_THREADS=1 .venv-trl/bin/python benchmarks/train.py
+
+bench-train-gpu: .venv-train/.ready
+	.venv-train/bin/python benchmarks/train_gpu.py
+
 bench-%: $(BIN)/.dev
 	$(BIN)/python benchmarks/$(subst -,_,$*).py
 
 clean:
-	rm -rf $(VENV) .venv-evals .venv-train .venv-vllm builds demo $(RUNS) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-evals .venv-train .venv-trl .venv-vllm builds demo $(RUNS) .pytest_cache .mypy_cache .ruff_cache

@@ -27,7 +27,7 @@ def batch_of(ids: np.ndarray, positions: np.ndarray) -> Batch:
     return Batch(ids, positions, nothing, nothing, nothing.astype(np.float32), nothing, nothing)
 
 
-@pytest.mark.parametrize("attention", ["eager", "sdpa", "flex"])
+@pytest.mark.parametrize("attention", ["eager", "sdpa", "flex", "varlen"])
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @torch.no_grad()
 def test_a_packed_document_has_the_logits_that_it_has_alone(

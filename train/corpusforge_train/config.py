@@ -13,6 +13,7 @@ from corpusforge_train.errors import WrongUse
 
 # What a run may change when it goes on.
 _FREE = ("batch", "checkpoint", "log", "device", "parallel")
+_FREE_OF_MODEL = ("gradient_checkpointing", "compile")
 Role = Literal["text", "system", "user", "assistant", "frame"]
 Output = Literal["completion", "instruct"]
 
@@ -21,6 +22,10 @@ def _fraction(value: Any) -> Any:
     if isinstance(value, str) and value.strip().endswith("%"):
         return float(value.strip()[:-1]) / 100
     return value
+
+
+def _which(value: Any) -> Any:
+    return {True: "full", False: "none"}[value] if isinstance(value, bool) else value
 
 
 Share = Annotated[float, BeforeValidator(_fraction), Field(ge=0, le=1)]
@@ -39,8 +44,14 @@ class Model(Closed):
     random: dict[str, Any] | None = Field(
         None, description="Instead of `path`: a transformers config (`model_type` and sizes) with random weights."
     )
-    attention: Literal["eager", "sdpa", "flex"] = "sdpa"
-    gradient_checkpointing: bool = False
+    attention: Literal["eager", "sdpa", "flex", "varlen"] = Field(
+        "sdpa", description="varlen computes no pair of two documents and makes no mask; it knows no sliding windows."
+    )
+    gradient_checkpointing: Annotated[Literal["none", "selective", "full"], BeforeValidator(_which)] = Field(
+        "none",
+        description="What the backward pass does again: nothing, all but matrix products and attention (selective), or "
+        "all (full, or true).",
+    )
     compile: bool = Field(False, description="Compile each decoder layer; shapes are fixed, so once.")
 
     @model_validator(mode="after")
@@ -219,7 +230,7 @@ class Config(Closed):
 
     def identity(self) -> dict[str, Any]:
         """What a resumed run must share with the run it goes on with: all but how it is fed, saved and told."""
-        return self.model_dump(mode="json", exclude=dict.fromkeys(_FREE, True))
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(_FREE, True), "model": set(_FREE_OF_MODEL)})
 
 
 def load_config(path: Path, changes: tuple[str, ...] = ()) -> Config:

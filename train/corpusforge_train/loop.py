@@ -11,9 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from corpusforge_train.batch import Batch, PackedSequence
 from corpusforge_train.build_files import Build
 from corpusforge_train.checkpoint import Checkpointer, Saved, newest
 from corpusforge_train.config import Config
@@ -31,6 +33,7 @@ from corpusforge_train.plan import DataPlan, make_plan
 from corpusforge_train.prompts import WARNING
 from corpusforge_train.schedule import rate
 from corpusforge_train.shards import gathered, put
+from corpusforge_train.step import add_gradients, update
 
 FORMAT = 1
 _MEASURED_STEPS = (1, 10)
@@ -79,6 +82,7 @@ class Run:
             config.precision,
             config.seed,
             **({"sum_over": self.group.sum} if self.group.sharded else {}),
+            compiled=config.model.compile,
         )
         self.progress = Progress()
         if saved is not None:
@@ -86,6 +90,7 @@ class Run:
         self.log = Log(out, self.progress.step, config.log.places(), self.group.main)
         self.checkpointer = Checkpointer(out, config.checkpoint.keep) if self.group.main else None
         self._asked_to_end = False
+        self._ahead: list[tuple[list[PackedSequence], Batch]] | None = None
         self._base: dict[str, Losses] = {}
 
     def _check_same(self, saved: Saved) -> None:
@@ -171,38 +176,45 @@ class Run:
     def _step(self) -> None:
         config, plan, progress = self.config, self.plan, self.progress
         began = time.perf_counter()
-        first, last = progress.position, min(progress.position + config.batch.sequences, len(plan))
+        first, last = progress.position, self._after(progress.position)
         torch.manual_seed(hash_seed(config.seed, first, self.group.rank))
-        passes = self.group.passes(last - first, config.batch.micro) if self.group.sharded else 0
-        batches = list(self.feed.batches(self.group.part(range(first, last)), config.batch.micro, passes))
-        device = self.trained.device
-        weight = torch.tensor(sum(batch.weight for _, batch in batches), dtype=torch.float64, device=device)
+        made = self._batches(first) if self._ahead is None else self._ahead
+        batches = [batch for _, batch in made]
+        weight = self.trained.tensor(np.array(sum(batch.weight for batch in batches)))
         self.group.sum([weight])
-        sums = torch.zeros(len(plan.sources), 2, dtype=torch.float64, device=device)
+        sums = torch.zeros(len(plan.sources), 2, dtype=torch.float64, device=self.trained.device)
         self.trained.model.train()
+        if self.group.sharded:
+            # Parts of gradients come as the mean over processes, whole ones are summed below.
+            add_gradients(self.trained, batches, weight / self.group.size, sums, idle=True)
+        else:
+            add_gradients(self.trained, batches, weight, sums)
         ledger = Ledger()
-        for sequences, batch in batches:
-            if len(batch.active) or self.group.sharded:
-                total, losses = self.trained.loss(batch)
-                # Parts of gradients come as the mean over processes, whole ones are summed below.
-                (total / weight * (self.group.size if self.group.sharded else 1)).backward()
-                weights, owner = self.trained.tensor(batch.weights), self.trained.tensor(batch.source)
-                sums.index_add_(0, owner, torch.stack([losses * weights, weights], dim=1).double())
+        for sequences, _ in made:
             for sequence in sequences:
                 ledger.add(sequence.ledger())
         self.group.sum([sums, *self._gradients()])
         for part in self.group.gather(ledger):
             progress.ledger.add(part)
-        norm = self.optimizer.norm()
-        scale = (config.optimizer.clip / norm.clamp_min(1e-12)).clamp_max(1.0)
         lr = rate(config.schedule, first / len(plan), last / len(plan))
-        share = self.optimizer.step(lr, scale, measure=progress.step + 1 in _MEASURED_STEPS)
-        self.optimizer.clear()
+        measured = progress.step + 1 in _MEASURED_STEPS
+        norm, share = update(self.optimizer, lr, config.optimizer.clip, measured)
+        # Read while the device still computes, which the figures below wait for.
+        self._ahead = self._batches(last) if last < len(plan) else None
         progress.step, progress.position = progress.step + 1, last
         ends = last == len(plan)
         if ends or progress.step % config.log.every == 0:
             self._tell(sums, lr, norm, share, sum(plan.tokens[first:last].tolist()) / (time.perf_counter() - began))
         self._save_and_measure(ends, norm)
+
+    def _after(self, position: int) -> int:
+        return min(position + self.config.batch.sequences, len(self.plan))
+
+    def _batches(self, position: int) -> list[tuple[list[PackedSequence], Batch]]:
+        """This process's part of the step that begins at a position."""
+        last, micro = self._after(position), self.config.batch.micro
+        passes = self.group.passes(last - position, micro) if self.group.sharded else 0
+        return list(self.feed.batches(self.group.part(range(position, last)), micro, passes))
 
     def _gradients(self) -> list[Tensor]:
         if self.group.size == 1 or self.group.sharded:

@@ -5,10 +5,26 @@ Only tokens that weigh something are computed: a prompt of weight 0 costs no log
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
+
+
+def _slopes(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Each token's loss, and the gradient of its logits times its weight in the logits' own type."""
+    exact = logits.float()
+    norm = exact.logsumexp(-1, keepdim=True)
+    losses = (norm - exact.gather(1, targets[:, None])).squeeze(1)
+    hit = torch.arange(logits.shape[1], device=logits.device) == targets[:, None]
+    return losses, (exact - norm).exp_().sub_(hit.float()).mul_(weights[:, None]).to(logits.dtype)
+
+
+@cache
+def _compiled_slopes() -> Any:
+    """`_slopes` as one kernel; the number of tokens differs from batch to batch."""
+    return torch.compile(_slopes, dynamic=True)
 
 
 class _WeightedLoss(torch.autograd.Function):
@@ -16,47 +32,41 @@ class _WeightedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor, chunk: int
+        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor, chunk: int, fused: bool
     ) -> tuple[Tensor, Tensor]:
         matrix = head.to(hidden.dtype)
         learns_hidden, learns_head = ctx.needs_input_grad[:2]
-        of_hidden = torch.zeros_like(hidden) if learns_hidden else None
+        of_hidden = torch.empty_like(hidden) if learns_hidden else None
         of_head = torch.zeros(head.shape, dtype=torch.float32, device=head.device) if learns_head else None
         losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
+        slopes = _compiled_slopes() if fused else _slopes
         for first in range(0, len(targets), chunk):
             part = slice(first, first + chunk)
-            logits = (hidden[part] @ matrix.T).float()
-            target = targets[part, None]
-            norm = logits.logsumexp(-1)
-            losses[part] = norm - logits.gather(1, target).squeeze(1)
-            if of_hidden is None and of_head is None:
-                continue
-            slope = logits.sub_(norm[:, None]).exp_()
-            slope.scatter_add_(1, target, torch.full_like(target, -1, dtype=slope.dtype))
-            slope *= weights[part, None]
-            slope = slope.to(hidden.dtype)
+            losses[part], slope = slopes(hidden[part] @ matrix.T, targets[part], weights[part])
             if of_hidden is not None:
                 of_hidden[part] = slope @ matrix
             if of_head is not None:
-                of_head += (slope.T @ hidden[part]).float()
+                of_head += slope.T @ hidden[part]
         ctx.save_for_backward(of_hidden, None if of_head is None else of_head.to(head.dtype))
         ctx.mark_non_differentiable(losses)
         return (losses * weights).sum(), losses
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        of_hidden, of_head = ctx.saved_tensors
-        scaled = [None if one is None else one * slope.to(one.dtype) for one in (of_hidden, of_head)]
-        return (*scaled, None, None, None)
+        # The slope stays fp32: one over the weight of a batch, rounded to 8 bits, would bend the whole gradient.
+        return (*(None if one is None else one * slope for one in ctx.saved_tensors), None, None, None, None)
 
 
-def weighted_loss(hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
+def weighted_loss(
+    hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor, chunk: int, fused: bool = False
+) -> tuple[Tensor, Tensor]:
     """The sum of weight times loss over a tokens, and each token's own loss in nats (fp32, detached, shape [a]).
 
     `hidden` has shape [a, h], `head` [vocabulary, h], `targets` and `weights` [a]. The caller divides by the sum of
-    weights of the *whole* batch of a step: gradients of parts then add up to those of one large batch.
+    weights of the *whole* batch of a step: gradients of parts then add up to those of one large batch. `fused` compiles
+    what is done to the logits into one kernel.
     """
-    total, losses = _WeightedLoss.apply(hidden, head, targets, weights, chunk)
+    total, losses = _WeightedLoss.apply(hidden, head, targets, weights, chunk, fused)
     return total, losses
 
 

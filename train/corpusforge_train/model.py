@@ -11,22 +11,26 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from corpusforge_train.attention import VARLEN, has_kernel, register
 from corpusforge_train.batch import Batch
-from corpusforge_train.config import Config, Lora
 from corpusforge_train.errors import TrainError, WrongUse
 from corpusforge_train.loss import plain_loss, weighted_loss
 from corpusforge_train.prompts import Prompted, add_prompt, prompted
 from corpusforge_train.quantise import four_bits
+from corpusforge_train.recompute import set_recompute
 from corpusforge_train.shards import Whole, put, shard
 
+if TYPE_CHECKING:
+    from corpusforge_train.config import Config, Lora
+
 T = TypeVar("T")
-_ATTENTION = {"eager": "eager", "sdpa": "sdpa", "flex": "flex_attention"}
+_ATTENTION = {"eager": "eager", "sdpa": "sdpa", "flex": "flex_attention", "varlen": VARLEN}
 # Under 1e-3 of the logits' own spread is rounding of one and the same sum; a leak is of the spread's own size.
 _LEAK = 1e-2
 _RSLORA_FROM = 64
@@ -42,6 +46,7 @@ class Trained:
     compute: torch.dtype
     chunk: int
     chunked: bool = True
+    fused: bool = False
     root: Whole | None = None
     virtual_tokens: int = 0
 
@@ -59,6 +64,8 @@ class Trained:
         context = torch.autocast(self.device.type, self.compute) if lower else nullcontext()
         room = prompted(batch, self.virtual_tokens) if self.virtual_tokens else None
         given = batch if room is None else room.batch
+        by_ends = self.model.config._attn_implementation == VARLEN
+        ends = {"document_ends": self.tensor(given.ends)} if by_ends else {}
         with context:
             ids = self.tensor(given.input_ids)
             found: Tensor = getattr(
@@ -67,6 +74,7 @@ class Trained:
                     position_ids=self.tensor(given.position_ids),
                     attention_mask=None,
                     use_cache=False,
+                    **ends,
                 ),
                 which,
             ).flatten(0, 1)
@@ -92,13 +100,17 @@ class Trained:
         active = self.tensor(batch.active)
         targets, weights = self.tensor(batch.targets), self.tensor(batch.weights)
         if not self.chunked:
-            return plain_loss(self.logits(batch)[active], targets, weights)
+            return plain_loss(self.logits(batch).index_select(0, active), targets, weights)
         head = self.model.get_output_embeddings().weight
-        return weighted_loss(self.hidden(batch)[active].to(self.compute), head, targets, weights, self.chunk)
+        hidden = self.hidden(batch).index_select(0, active).to(self.compute)
+        return weighted_loss(hidden, head, targets, weights, self.chunk, self.fused)
 
     def tensor(self, array: Any) -> Tensor:
-        """An array on the model's device."""
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, non_blocking=True)
+        """An array on the model's device, which is not waited for."""
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self.device, non_blocking=True)
 
     def parameters(self) -> list[tuple[str, nn.Parameter]]:
         """The parameters that are trained, by name."""
@@ -126,15 +138,21 @@ def load_model(config: Config, vocabulary: int, sharded: bool = False) -> Traine
     weights = torch.bfloat16 if config.precision.weights == "bf16" else torch.float32
     torch.manual_seed(config.seed)
     # What is to be parted stays in memory until it is, a layer at a time.
-    model = _made(config, weights).to("cpu" if sharded else device)
+    model = _made(config, weights, torch.device("cpu") if sharded else device)
     rows = model.get_input_embeddings().weight.shape[0]
     if rows < vocabulary:
         what = f"the model knows {rows} tokens, but the data has ids up to {vocabulary - 1}."
         raise WrongUse(what, hint="Build with the model's own tokenizer.")
     adapter = _wrapped(model, config)
-    if config.model.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    trained = Trained(model, adapter, device, _compute(config), config.loss.chunk)
+    decoder = getattr(model, model.base_model_prefix)
+    layers = [layer for part in decoder.children() if isinstance(part, nn.ModuleList) for layer in part]
+    set_recompute(layers, config.model.gradient_checkpointing, bool(config.lora and config.lora.dropout))
+    compute = _compute(config)
+    has = compute == torch.bfloat16 and has_kernel()
+    if config.model.attention == "varlen" and device.type == "cuda" and not has:
+        hint = "Set precision.compute to bf16 with torch 2.10 or later, or model.attention to flex."
+        raise WrongUse("attention by lengths has no kernel for this.", where="model.attention", hint=hint)
+    trained = Trained(model, adapter, device, compute, config.loss.chunk)
     if config.prompt is not None:
         trained.virtual_tokens = config.prompt.tokens
     if sharded:
@@ -145,8 +163,9 @@ def load_model(config: Config, vocabulary: int, sharded: bool = False) -> Traine
         raise TrainError(what, hint="Try model.attention: eager, sdpa or flex; its own attention ignores positions.")
     trained.chunked = _plain_head(trained, min(rows, vocabulary))
     if config.model.compile:
-        for layer in getattr(model, model.base_model_prefix).layers:
+        for layer in layers:
             layer.compile()
+        trained.fused = True
     return trained
 
 
@@ -154,7 +173,7 @@ def whole_model(config: Config, parameters: Mapping[str, Tensor]) -> Trained:
     """The config's model in memory with these values of its trained parameters, for what takes no parted model."""
     torch.manual_seed(config.seed)
     kind = torch.bfloat16 if config.precision.weights == "bf16" else torch.float32
-    model = _made(config, kind)
+    model = _made(config, kind, torch.device("cpu"))
     trained = Trained(model, _wrapped(model, config), torch.device("cpu"), kind, config.loss.chunk)
     trained.virtual_tokens = 0 if config.prompt is None else config.prompt.tokens
     for name, parameter in trained.parameters():
@@ -173,11 +192,12 @@ def _wrapped(model: Any, config: Config) -> Any:
     return None if config.lora is None else _adapted(model, config.lora, config.seed)
 
 
-def _made(config: Config, weights: torch.dtype) -> Any:
+def _made(config: Config, weights: torch.dtype, device: torch.device) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
+    register()
     attention = _ATTENTION[config.model.attention]
     if config.model.random is not None:
         sizes = dict(config.model.random)
@@ -186,12 +206,14 @@ def _made(config: Config, weights: torch.dtype) -> Any:
             own = AutoConfig.for_model(kind, **sizes)
         except ValueError as error:
             raise WrongUse(f"no model of the type {kind!r} can be made.", where="model.random") from error
-        return AutoModelForCausalLM.from_config(own, attn_implementation=attention, dtype=weights)
+        # Made where it is trained: billions of random numbers take a processor minutes.
+        with device:
+            return AutoModelForCausalLM.from_config(own, attn_implementation=attention, dtype=weights)
     try:
         words: dict[str, Any] = {"attn_implementation": attention, "dtype": weights}
         if config.lora is not None and config.lora.base == "4bit":
-            words |= four_bits(_compute(config), device_of(config))
-        return AutoModelForCausalLM.from_pretrained(config.model.path, **words)
+            words |= four_bits(_compute(config), device)
+        return AutoModelForCausalLM.from_pretrained(config.model.path, **words).to(device)
     except (OSError, ValueError) as error:
         hint = "Give a folder with config.json and weights, or a name on the Hub."
         raise WrongUse(f"the model cannot be loaded ({error}).", where=str(config.model.path), hint=hint) from error
