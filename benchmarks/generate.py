@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from extractive_rows import ROOT, read, run
+from extractive_rows import ROOT, read, tier
 
 sys.path.insert(0, str(ROOT / "tests" / "generate"))
 from tiny_model import write_tiny_model
@@ -32,7 +32,6 @@ from corpusforge.generate.engines.session import Session, in_order
 from corpusforge.generate.engines.settings import EngineSettings
 from corpusforge.generate.write.output import Field, instructions, parse, schema
 from corpusforge.record import Message, Record
-from corpusforge.stage import find_stage
 
 ROUNDS = 9
 CHUNKS, TASKS = 16, 6
@@ -153,25 +152,6 @@ def forms(settings: EngineSettings, texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def by_rules() -> dict[str, Any]:
-    """The extractive tier over real manuals, articles and chats, in MB of text a second of one core."""
-    facts, shards = read("ubuntu-support", 400)
-    size = sum(len(record.text.encode()) for records in shards.values() for record in records) / 1e6
-    found: dict[str, Any] = {"mb": round(size, 2)}
-    total = 0.0
-    for name in ("qa", "mcq", "reading"):
-        stage = find_stage(name)
-        seconds = []
-        for _ in range(3):
-            started = time.process_time()
-            rows = sum(map(len, run(stage, shards, facts).values()))
-            seconds.append(time.process_time() - started)
-        median = statistics.median(seconds)
-        total += median
-        found[name] = {"rows": rows, "mb_per_s": round(size / median, 2)}
-    return {**found, "all_mb_per_s": round(size / total, 2), "must": ">= 5"}
-
-
 def main() -> None:
     wanted = sys.argv[1:] or ["bare", "first", "forms", "rules"]
     told: dict[str, Any] = {"bench": "generate"}
@@ -183,7 +163,7 @@ def main() -> None:
             told["vllm"] = "left out: vLLM is not here; see make test-vllm and CORPUSFORGE_VLLM_PYTHON"
             print(told["vllm"])
     if "rules" in wanted:
-        told["extractive"] = by_rules()
+        told["extractive"] = tier("ubuntu-support")
         print("extractive", told["extractive"])
     print(json.dumps(told))
 

@@ -9,6 +9,7 @@ import pytest
 
 from corpusforge.generate import mined, qa_chats
 from corpusforge.generate.mcq import MCQ
+from corpusforge.generate.page import stands_alone
 from corpusforge.generate.qa import QA
 from corpusforge.generate.qa_pair import Pair
 from corpusforge.record import Record
@@ -97,3 +98,16 @@ def test_what_is_kept_of_records_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_quick_look_for_thanks_loses_no_conversation(text: str) -> None:
     assert qa_chats._THANKS.search(text)
     assert qa_chats._may_hold(text, qa_chats._THANKING)
+
+
+def test_the_quick_look_at_an_opening_misses_no_pointing_word() -> None:
+    """A question whose answer opens with "this" or "above" does not stand alone."""
+    words = "this these that it its they he she such here there above below following however therefore thus hence also"
+    words += " then so but and or because otherwise instead moreover furthermore additionally finally both another next"
+    words += " similarly likewise consequently again now also their them those"
+    phrases = "in addition|for example|for instance|in this|in that|as above|as you can|as we|the above|the same"
+    phrases += "|of course|note that|as a result|the former|the other|their|as described"
+    for opening in (*words.split(), *phrases.split("|")):
+        for written in (opening, opening.capitalize(), opening.upper(), f"**{opening}**"):
+            assert not stands_alone(f"{written} says what to do.")
+    assert stands_alone("Press the button.")

@@ -181,9 +181,27 @@ class _Distant:
     fits: _Fitting
     beside: Sequence[str]
 
+    @property
+    def values(self) -> Iterator[Value]:
+        """The values of the pool that could be wholly wrong; each is looked for when first asked for."""
+        at = 0
+        while at < len(self._found) or self._one_more():
+            yield self._found[at]
+            at += 1
+
+    def _one_more(self) -> bool:
+        for value in self._source:
+            self._found.append(value)
+            return True
+        return False
+
     @cached_property
-    def values(self) -> list[Value]:
-        return list(islice(_far(self.question, self.pool), 12 * MOST_SETS))
+    def _source(self) -> Iterator[Value]:
+        return islice(_far(self.question, self.pool), 12 * MOST_SETS)
+
+    @cached_property
+    def _found(self) -> list[Value]:
+        return []
 
     @cached_property
     def _places(self) -> dict[tuple[str, str], list[str]]:
@@ -215,20 +233,19 @@ def _far_sets(distant: _Distant, far: int, near: Sequence[str], *, paired: bool)
         # counted shared words got 77% of such items. What the same program does for other ends is as wrong.
         yield from islice(combinations(first(distant.beside, near), far), 4 * MOST_SETS)
         return
-    values = distant.values
     made = 0
-    for value in values:
+    for value in distant.values:
         like = distant.like(value, paired=paired)
         texts = first([value.value, *like], near, far)
         if far > 2 and len(texts) >= 2:
-            texts = first([*texts[:2], *(other.value for other in values)], near, far)
+            texts = first([*texts[:2], *(other.value for other in distant.values)], near, far)
         if len(texts) == far and texts[0] == value.value:
             yield tuple(texts)
             made += 1
             if made == MOST_SETS:
                 return
     if not made:
-        texts = first((value.value for value in values), near, 3 * far)
+        texts = first((value.value for value in distant.values), near, 3 * far)
         yield from islice(combinations(texts, far), MOST_SETS)
 
 

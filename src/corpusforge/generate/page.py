@@ -24,8 +24,12 @@ _DANGLING = re.compile(
     r"|similarly|likewise|consequently|as a result|of course|note that|again|now)\b",
     re.IGNORECASE,
 )
+_OPENINGS = """th it he sh su ab be fo ho al so bu an or ot in mo fu ad fi e. i. bo ne as si li co of no ag"""
+_POINTING = frozenset(["a ", *_OPENINGS.split()])
 _LINKS = re.compile(r"\]\(|https?://|[\w-]+\.(?:html?|page)\b")
-_MARKUP = re.compile(r"\{%|</?(?:div|span|ul|li|a|p|img|script|style|table|td|tr)(?=[ >/])", re.IGNORECASE)
+_LINKING = ("](", "http", ".htm", ".page")
+_NO_LETTERS = bytes(at for at in range(128) if not chr(at).isalpha() and at != 32)
+_BARE_TAG = re.compile(r"</?(?:div|span|ul|li|a|p|img|script|style|table|td|tr)(?=[ >/])", re.IGNORECASE)
 _CODE_LIKE = re.compile(r"[|{}<>\\=;$]")
 
 
@@ -105,26 +109,40 @@ def generic(heading: str) -> bool:
 
 def stands_alone(text: str) -> bool:
     """Whether a text does not start with a word that points out of it (this, it, above, however, ...)."""
-    return not _DANGLING.match(plain(text[:80]))
+    opening = plain(text[:80])
+    head = opening[:2].lower()
+    # Two letters tell of most texts that no such word comes; what is no ASCII may be taken for a letter in capitals.
+    return (head not in _POINTING and head.isascii()) or not _DANGLING.match(opening)
 
 
 def wordy(text: str) -> bool:
     """Whether a short text is words rather than code, a path or a table of symbols."""
     if _CODE_LIKE.search(text):
         return False
-    letters = sum(map(str.isalpha, text)) + text.count(" ")
+    if text.isascii():
+        letters = len(text.encode().translate(None, _NO_LETTERS))
+    else:
+        letters = sum(map(str.isalpha, text)) + text.count(" ")
     return letters >= 0.7 * len(text)
 
 
 def link_list(text: str, block: Block) -> bool:
     """Whether a list is mostly links to other places."""
+    # Most lists have none, and the pattern looks at every word.
+    if all(text.find(mark, block.start, block.end) < 0 for mark in _LINKING):
+        return False
     linked = sum(bool(_LINKS.search(text, item.start, item.end)) for item in block.items)
     return bool(block.items) and 2 * linked > len(block.items)
 
 
 def marked_up(text: str, start: int, end: int) -> bool:
     """Whether a site generator's directive or bare HTML stands in [start, end), where content would be."""
-    return bool(_MARKUP.search(text, start, end))
+    at = text.find("<", start, end)
+    while at >= 0:
+        if _BARE_TAG.match(text, at, end):
+            return True
+        at = text.find("<", at + 1, end)
+    return text.find("{%", start, end) >= 0
 
 
 def answer_text(text: str, blocks: Sequence[Block]) -> str:

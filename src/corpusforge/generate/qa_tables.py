@@ -38,6 +38,7 @@ def _pairs(page: Page, section: Section, block: Block) -> Iterator[Pair]:
         if not name or len(name) > 60 or normalised(name) in ("notes", "note", "") or header.count(name) > 1:
             continue
         values = [plain(text[row[column].start : row[column].end]) for row in rows]
+        whole, full = tuple(values), all(values)
         slot, noun = f"column:{normalised(name)}", _noun(name)
         for index, (row, key, value) in enumerate(zip(rows, keys, values, strict=True)):
             cell = row[column]
@@ -45,12 +46,16 @@ def _pairs(page: Page, section: Section, block: Block) -> Iterator[Pair]:
                 continue
             if not normalised(value) or len(value) > MAX_CELL or page.redacted(row[0].start, cell.end):
                 continue
-            others = tuple([other for at, other in enumerate(values) if other and at != index])
+            others = whole[:index] + whole[index + 1 :] if full else tuple(_filled(values, index))
             question = ask(page, "cell", cell.start, title=title, column=noun, key=key)
             answer = " ".join(text[cell.start : cell.end].split())
             yield Pair(
                 "cell", "cell", question, answer, ((cell.start, cell.end),), section.index, slot, others
             )  # fmt: skip
+
+
+def _filled(values: list[str], but: int) -> Iterator[str]:
+    return (value for at, value in enumerate(values) if value and at != but)
 
 
 def _noun(name: str) -> str:

@@ -95,9 +95,12 @@ def _choose(record: Record, ctx: StageContext, terms: frozenset[str]) -> list[tu
     page = ReadingPage(record)
     turns: list[tuple[int, str, str, Task]] = []
     for name in ctx.settings.tasks:
-        made: dict[str, Task] = {}
+        places: dict[tuple[str, int], Task] = {}
         for task in MAKERS[name](page, terms):
-            made.setdefault(row_id(record, "reading", task.template, task.spans[0][0], 0), task)
+            places.setdefault((task.template, task.spans[0][0]), task)
+        if not places:
+            continue
+        made = {row_id(record, "reading", *place, 0): task for place, task in places.items()}
         ordered = sorted(made, key=lambda identity: stable_hash(record.id, "turn", identity))
         for turn, identity in enumerate(ordered[: ctx.settings.per_task]):
             turns.append((turn, stable_hash(record.id, "task", name), identity, made[identity]))
@@ -107,7 +110,8 @@ def _choose(record: Record, ctx: StageContext, terms: frozenset[str]) -> list[tu
 
 def _row(record: Record, identity: str, task: Task) -> Record:
     template = templates("reading")[task.template]
-    user = template.phrase(identity, **task.slots)
+    slots, answer = task.fill()
+    user = template.phrase(identity, **slots)
     meta = {
         "task": "reading",
         "engine": "extractive",
@@ -115,9 +119,9 @@ def _row(record: Record, identity: str, task: Task) -> Record:
         "template_version": template.version,
         "template_hash": template.hash,
         "question": user,
-        "answer": task.answer,
-        "completion": f"{user}\n{task.answer}",
+        "answer": answer,
+        "completion": f"{user}\n{answer}",
         "evidence": evidence(record, task.spans),
         "context": context(record, task.spans),
     }
-    return make_row(record, "reading", identity, user=user, assistant=task.answer, meta=meta)
+    return make_row(record, "reading", identity, user=user, assistant=answer, meta=meta)

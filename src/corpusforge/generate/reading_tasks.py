@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import pairwise
 
 from corpusforge.generate.headings import is_question
@@ -29,11 +29,11 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{3,}")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task: its template and slots, the answer, and where the answer stands in the text ([start, end) each)."""
+    """One task: its template, what gives its slots and the answer, and where the answer stands in the text ([start,
+    end) each). A page has many more tasks than are taken, so only those taken are filled."""
 
     template: str
-    slots: Mapping[str, str]
-    answer: str
+    fill: Callable[[], tuple[Mapping[str, str], str]]
     spans: tuple[tuple[int, int], ...]
 
 
@@ -83,10 +83,10 @@ def title_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
         return
     at = page.text.find(title)
     where = (at, at + len(title)) if at >= 0 else (blocks[0].start, blocks[-1].end)
-    yield Task("title", {"text": context}, title, (where,))
+    yield Task("title", lambda: ({"text": context}, title), (where,))
     start = _first(blocks, MAX_ANSWER)
     if start[1] - start[0] <= MAX_ANSWER:
-        yield Task("from-title", {"title": title}, page.text[start[0] : start[1]], (start,))
+        yield Task("from-title", lambda: ({"title": title}, page.text[start[0] : start[1]]), (start,))
 
 
 def summary_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
@@ -103,10 +103,10 @@ def summary_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     context = _context(page, rest)
     if len(context) < 2 * len(summary) or not _speaks_of(summary, context):
         return
-    yield Task("summary", {"text": context}, summary, ((first.start, first.end),))
+    yield Task("summary", lambda: ({"text": context}, summary), ((first.start, first.end),))
     after = _first(rest, MAX_ANSWER)
     if after[1] - after[0] <= MAX_ANSWER:
-        yield Task("from-summary", {"summary": summary}, page.text[after[0] : after[1]], (after,))
+        yield Task("from-summary", lambda: ({"summary": summary}, page.text[after[0] : after[1]]), (after,))
 
 
 def _speaks_of(summary: str, text: str) -> bool:
@@ -118,25 +118,36 @@ def _speaks_of(summary: str, text: str) -> bool:
 
 def connective_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """Which of three connectives of different relations the text has between two sentences."""
-    relations = sorted(set(_connectives().values()))
     for before, after, connective in page.pairs:
-        relation = _connectives()[connective.lower()]
-        seed = f"{page.record.id}:{after[0]}"
-        others = sorted((r for r in relations if r != relation), key=lambda r: stable_hash(seed, r))[:2]
-        options = [connective, *(_of(r)[pick(len(_of(r)), seed, r, "word")] for r in others)]
-        options.sort(key=lambda option: stable_hash(seed, "place", option))
-        first = unwrapped(page.text[before[0] : before[1]])
-        rest = unwrapped(page.text[after[0] + len(connective) : after[1]])
-        slots = {"text": f"{first} {GAP}{rest if rest.startswith(',') else ' ' + rest}", "options": ", ".join(options)}
-        yield Task("connective", slots, connective, ((after[0], after[0] + len(connective)),))
+        fill = partial(_connective, page, before, after, connective)
+        yield Task("connective", fill, ((after[0], after[0] + len(connective)),))
+
+
+def _connective(
+    page: ReadingPage, before: tuple[int, int], after: tuple[int, int], connective: str
+) -> tuple[dict[str, str], str]:
+    relation = _connectives()[connective.lower()]
+    seed = f"{page.record.id}:{after[0]}"
+    others = sorted((r for r in _relations() if r != relation), key=lambda r: stable_hash(seed, r))[:2]
+    options = [connective, *(_of(r)[pick(len(_of(r)), seed, r, "word")] for r in others)]
+    options.sort(key=lambda option: stable_hash(seed, "place", option))
+    first = unwrapped(page.text[before[0] : before[1]])
+    rest = unwrapped(page.text[after[0] + len(connective) : after[1]])
+    text = f"{first} {GAP}{rest if rest.startswith(',') else ' ' + rest}"
+    return {"text": text, "options": ", ".join(options)}, connective
 
 
 def continue_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """A sentence to be continued with a given connective."""
     for before, after, connective in page.pairs:
-        first = unwrapped(page.text[before[0] : before[1]])
-        slots = {"text": first, "connective": connective}
-        yield Task("continue", slots, unwrapped(page.text[after[0] : after[1]]), (after,))
+        yield Task("continue", partial(_continuation, page, before, after, connective), (after,))
+
+
+def _continuation(
+    page: ReadingPage, before: tuple[int, int], after: tuple[int, int], connective: str
+) -> tuple[dict[str, str], str]:
+    slots = {"text": unwrapped(page.text[before[0] : before[1]]), "connective": connective}
+    return slots, unwrapped(page.text[after[0] : after[1]])
 
 
 def complete_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
@@ -156,7 +167,8 @@ def complete_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     cut = blocks[cuts[pick(len(cuts), page.record.id, "complete")]]
     context = page.text[blocks[0].start : cut.start].rstrip()
     if len(context) >= 150:
-        yield Task("complete", {"text": context}, unwrapped(page.text[cut.start : cut.end]), ((cut.start, cut.end),))
+        answer = unwrapped(page.text[cut.start : cut.end])
+        yield Task("complete", lambda: ({"text": context}, answer), ((cut.start, cut.end),))
 
 
 def cloze_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
@@ -173,9 +185,12 @@ def cloze_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
         if word.lower() in title:
             continue
         at = text.index(word)
-        gapped = unwrapped(text[:at] + GAP + text[at + len(word) :])
         where = (start + at, start + at + len(word))
-        yield Task("cloze", {"text": gapped, "title": page.title}, word, (where,))
+        yield Task("cloze", partial(_gap, page, text, at, word), (where,))
+
+
+def _gap(page: ReadingPage, text: str, at: int, word: str) -> tuple[dict[str, str], str]:
+    return {"text": unwrapped(text[:at] + GAP + text[at + len(word) :]), "title": page.title}, word
 
 
 def order_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
@@ -190,13 +205,16 @@ def order_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
                 continue
             if len({normalised(step) for step in steps}) < len(steps):
                 continue
-            mixed = sorted(steps, key=lambda step: stable_hash(page.record.id, "order", step))
-            if mixed == steps:
-                mixed = [*mixed[1:], mixed[0]]
-            answer = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
             spans = tuple((item.start, item.end) for item in block.items)
-            slots = {"goal": goal, "text": "\n".join(f"- {step}" for step in mixed)}
-            yield Task("order-steps", slots, answer, spans)
+            yield Task("order-steps", partial(_mixed, page, goal, steps), spans)
+
+
+def _mixed(page: ReadingPage, goal: str, steps: list[str]) -> tuple[dict[str, str], str]:
+    mixed = sorted(steps, key=lambda step: stable_hash(page.record.id, "order", step))
+    if mixed == steps:
+        mixed = [*mixed[1:], mixed[0]]
+    answer = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+    return {"goal": goal, "text": "\n".join(f"- {step}" for step in mixed)}, answer
 
 
 def word_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
@@ -205,10 +223,12 @@ def word_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
         words = list(dict.fromkeys([word for word in found if word.lower() in terms]))
         if len(words) < 3:
             continue
-        text = page.text[start:end]
-        chosen = sorted(words, key=lambda word: stable_hash(page.record.id, "word", str(start), word))[:3]
-        slots = {"words": ", ".join(sorted(chosen)), "title": page.title}
-        yield Task("word-to-text", slots, unwrapped(text), ((start, end),))
+        yield Task("word-to-text", partial(_worded, page, start, end, words), ((start, end),))
+
+
+def _worded(page: ReadingPage, start: int, end: int, words: list[str]) -> tuple[dict[str, str], str]:
+    chosen = sorted(words, key=lambda word: stable_hash(page.record.id, "word", str(start), word))[:3]
+    return {"words": ", ".join(sorted(chosen)), "title": page.title}, unwrapped(page.text[start:end])
 
 
 MAKERS: Mapping[str, Maker] = {
@@ -229,6 +249,11 @@ def _connectives() -> dict[str, str]:
 
     relations = yaml.safe_load(resource("connectives").read_text(encoding="utf-8"))
     return {word.lower(): relation for relation, words in relations.items() for word in words}
+
+
+@cache
+def _relations() -> tuple[str, ...]:
+    return tuple(sorted(set(_connectives().values())))
 
 
 @cache
@@ -262,7 +287,7 @@ def _sentences(page: ReadingPage) -> Iterator[tuple[int, int]]:
         for start, end in paragraph:
             if _whole(page, (start, end)):
                 text = page.text[start:end]
-                if stands_alone(text) and not _TAG.search(text):
+                if not ("<" in text and _TAG.search(text)) and stands_alone(text):
                     yield start, end
 
 

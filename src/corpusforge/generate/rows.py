@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corpusforge.record import Kind, Message, Record, record_id
+from corpusforge.record import Kind, Message, Record, record_id, render
 from corpusforge.stage import StageContext
 
 AROUND = 700
@@ -26,20 +26,22 @@ def make_row(
     meta: dict[str, Any],
 ) -> Record:
     """A record with one turn of each side, of the parent's source, group, side, language, licence and origin."""
+    messages = (Message("user", user), Message("assistant", assistant))
     return Record(
         id=identity,
         source=parent.source,
         kind=kind,
-        text="",
+        text=render(messages),
         origin=parent.origin,
         title=parent.title,
+        messages=messages,
         group=parent.group,
         language=parent.language,
         licence=parent.licence,
         parents=(parent.id,),
         side=parent.side,
         meta=meta,
-    ).with_messages((Message("user", user), Message("assistant", assistant)))
+    )
 
 
 def evidence(parent: Record, spans: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:

@@ -41,6 +41,10 @@ def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def plain(text: str) -> str:
     """Text as it is read: links as their words, no emphasis or code marks, white space in single blanks."""
+    return " ".join(_unmarked(text).split())
+
+
+def _unmarked(text: str) -> str:
     if "](" in text:
         text = _LINK.sub(_FIRST, text)
     if "**" in text or "__" in text:
@@ -51,7 +55,7 @@ def plain(text: str) -> str:
         text = _CODE.sub(_SECOND, text)
     if ">" in text:
         text = _QUOTE.sub("", text)
-    return " ".join(text.split())
+    return text
 
 
 def unwrapped(text: str) -> str:
@@ -61,13 +65,13 @@ def unwrapped(text: str) -> str:
 
 def normalised(text: str) -> str:
     """Text for comparing: lower case, words and digits only, single blanks."""
-    return _short(text) if len(text) <= SHORT else _bare(plain(text))
+    return _short(text) if len(text) <= SHORT else _bare(_unmarked(text))
 
 
 @lru_cache(maxsize=1 << 15)
 def _short(text: str) -> str:
     # Headings, answers and options are compared again and again.
-    return _bare(plain(text))
+    return _bare(_unmarked(text))
 
 
 def _bare(text: str) -> str:
