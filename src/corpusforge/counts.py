@@ -43,7 +43,7 @@ def tasks(manifest: Mapping[str, Any], only: str | None = None) -> list[Row]:
             (source, c["read"], c["kept"] + c["added"], c["kept"], sum(c["dropped"].values()), _why(c))
             for source, c in told
         ]
-        own += [(f"{source}: missing", n, 0, 0, n, why) for source, n, why in _missing(step)]
+        own += [(f"{source}: missing rows", 0, 0, 0, n, why) for source, n, why in _missing(step)]
         if rest:
             read = sum(c["read"] for c in rest)
             own.append((_others(len(rest), len(counts), "gave none"), read, 0, 0, read, ""))

@@ -39,6 +39,13 @@ def test_manifest_of_another_shape_names_the_place():
         facts_of({"format": 1, "name": "x", "corpusforge": "0.1.0"})
 
 
+def test_held_out_rows_that_no_exam_asks_are_counted(made):
+    """Rows that stand in no file must not seem to have been lost."""
+    manifest = made.manifest()
+    manifest["evidence"] = {**manifest.get("evidence", {"rows": 0, "proven": 0}), "aside": {"reading": 7}}
+    assert card(manifest).leakage.heldout["reading (neither trained on nor examined)"] == 7
+
+
 def test_a_failed_gate_is_the_verdict(made):
     """The reviewer must see in 30 seconds what fails."""
     verdict = card(made.manifest()).verdict

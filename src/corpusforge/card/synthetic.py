@@ -114,7 +114,7 @@ class Synthetic(Section):
 
     engine: dict[str, Any]
     makers: tuple[Maker, ...]
-    silent: tuple[str, ...]
+    silent: tuple[str, ...] = ()
     proofs: tuple[Proof, ...]
     pairs: tuple[Pair, ...]
     items: tuple[Item, ...]
