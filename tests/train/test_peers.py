@@ -1,4 +1,10 @@
-"""What other trainers do wrong with a mix, each shown with its figure, and that it does not happen here."""
+"""What other trainers do wrong with a mix, each shown with its figure, and that it does not happen here.
+
+What shows only in a run is in `test_peers_run.py` (resuming, counters, losses by source, adapters on the head); leaks
+between documents are in `test_isolation.py`, means of means and tied heads in `test_gradient.py`, updates lost in bf16
+in `test_optimizer.py`, waits for the device in `test_step.py`, merged heads in `test_run.py`, ranks' parts of adapters in
+`test_fsdp.py`, masks on the wrong turn in `test_data.py`.
+"""
 
 from __future__ import annotations
 
