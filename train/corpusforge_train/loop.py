@@ -18,6 +18,7 @@ from torch import Tensor
 from corpusforge_train.batch import Batch, PackedSequence
 from corpusforge_train.build_files import Build
 from corpusforge_train.checkpoint import Checkpointer, Saved, newest
+from corpusforge_train.claim import Claim
 from corpusforge_train.config import Config
 from corpusforge_train.data import Feed, check_learnable
 from corpusforge_train.errors import Interrupted, TrainError, WrongUse
@@ -25,7 +26,7 @@ from corpusforge_train.export import export
 from corpusforge_train.holdout import Figures, Losses, compare, keep_base, measure, read_base
 from corpusforge_train.ledger import Ledger
 from corpusforge_train.log import Log
-from corpusforge_train.model import Trained, device_of, load_model, whole_model
+from corpusforge_train.model import Trained, device_of, frozen_sample, load_model, whole_model
 from corpusforge_train.model_card import beside_the_model
 from corpusforge_train.optimizer import AdamW, check_surviving, hash_seed
 from corpusforge_train.parallel import Group, join
@@ -75,7 +76,10 @@ class Run:
             raise TrainError("the processes see different checkpoints.", where=str(out), hint=hint)
         if saved is not None:
             self._check_same(saved)
+        # Before anything is written or tidied up there.
+        self.claim = Claim(out) if self.group.main else None
         self.trained: Trained = load_model(config, int(build.packed["vocabulary"]), self.group.sharded)
+        self.frozen = None if self.group.sharded else frozen_sample(self.trained, config)
         self.optimizer = AdamW(
             self.trained.parameters(),
             config.optimizer,
@@ -87,7 +91,8 @@ class Run:
         self.progress = Progress()
         if saved is not None:
             self._take_up(saved)
-        self.log = Log(out, self.progress.step, config.log.places(), self.group.main)
+        # A run that begins, begins its log: what an attempt left there that saved nothing is no part of it.
+        self.log = Log(out, self.progress.step if saved is not None else -1, config.log.places(), self.group.main)
         self.checkpointer = Checkpointer(out, config.checkpoint.keep) if self.group.main else None
         self._asked_to_end = False
         self._ahead: list[tuple[list[PackedSequence], Batch]] | None = None
@@ -100,14 +105,29 @@ class Run:
             raise TrainError(
                 what, where=str(saved.folder), hint="Train the build it was begun with, or name another --out."
             )
+        if state.get("holdout_files", held := self._held_files()) != held:
+            what = "the held-out texts are others than those of the losses before training."
+            hint = "Train the build it was begun with, or name another --out."
+            raise TrainError(what, where=str(saved.folder), hint=hint)
         mine = self.config.identity()
         other = [key for key in mine if mine[key] != state["identity"].get(key)]
         if other:
             what = f"the checkpoint was made with another {', '.join(other)}."
-            hint = "Only batch, parallel, checkpoint, log and device may change."
+            hint = (
+                "Only batch, parallel, checkpoint, holdout, log, device, model.compile and "
+                "model.gradient_checkpointing may change."
+            )
             raise TrainError(what, where=str(saved.folder), hint=hint)
 
+    def _held_files(self) -> list[str]:
+        return [file["sha256"] for file in self.build.packed["holdout"]["files"]]
+
     def _take_up(self, saved: Saved) -> None:
+        before = saved.state.get("frozen")
+        if None not in (before, self.frozen) and before != self.frozen:
+            what = "the frozen weights are others than those that the run began with."
+            hint = "Give model.path the model that it was begun on, or name another --out."
+            raise TrainError(what, where=str(self.config.model.path), hint=hint)
         weights = saved.weights()
         for name, parameter in self.trained.parameters():
             put(parameter, weights[name])
@@ -137,10 +157,14 @@ class Run:
         finally:
             for one, handler in handlers.items():
                 signal.signal(one, handler)
-            if self.checkpointer is not None:
-                self.checkpointer.wait()
-            self.log.close()
-            self.group.close()
+            try:
+                if self.checkpointer is not None:
+                    self.checkpointer.wait()
+            finally:
+                self.log.close()
+                self.group.close()
+                if self.claim is not None:
+                    self.claim.close()
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._asked_to_end = True
@@ -158,8 +182,10 @@ class Run:
             self.log.say(f"WARNING: {WARNING}")
         if progress.step:
             self.log.say(f"going on after step {progress.step} at sequence {progress.position:,}")
+            self._check_remembered((progress.holdout or {}).get("public", {}).get("change", 0.0))
         path = self.out / "base_holdout.json"
-        kept = read_base(path)
+        # What an attempt left that saved nothing may be of another model.
+        kept = read_base(path) if progress.step else None
         if kept is None and progress.step:
             raise TrainError("the losses before training are gone.", where=str(path), hint="Name another --out.")
         self._base = measure(self.trained, self.build, config.batch.micro) if kept is None else kept
@@ -181,7 +207,8 @@ class Run:
         made = self._batches(first) if self._ahead is None else self._ahead
         batches = [batch for _, batch in made]
         weight = self.trained.tensor(np.array(sum(batch.weight for batch in batches)))
-        self.group.sum([weight])
+        # A step of which nothing is learned divides nothing by it.
+        self.group.sum([weight.clamp_(min=1e-30)])
         sums = torch.zeros(len(plan.sources), 2, dtype=torch.float64, device=self.trained.device)
         self.trained.model.train()
         if self.group.sharded:
@@ -264,18 +291,26 @@ class Run:
         figures = self.group.gather(self._measured() if due and self._base else {})[0]
         rise = figures["public"].change if "public" in figures else 0.0
         better = self._note_best(figures, rise)
-        forgot = config.holdout.stop is not None and rise > config.holdout.stop
+        forgot = self._forgot(rise)
         regular = config.checkpoint.every and progress.step % config.checkpoint.every == 0
         if ends or ended or forgot or regular or better:
             # A checkpoint of damaged weights would push out the last good one.
             self._check_number(float(norm))
             self._save()
         if forgot:
-            what = f"the public loss rose by {rise:.3f} nats a token, more than {config.holdout.stop:g}."
-            hint = "Lower schedule.peak or the domain's share, or raise holdout.stop."
-            raise TrainError(what, where=str(self.out), hint=hint)
+            self._check_remembered(rise)
         if ended and not ends:
             raise Interrupted(f"stopped after step {progress.step}; the same command goes on.", where=str(self.out))
+
+    def _forgot(self, rise: float) -> bool:
+        return self.config.holdout.stop is not None and rise > self.config.holdout.stop
+
+    def _check_remembered(self, rise: float) -> None:
+        """Raises TrainError where the public loss rose beyond the limit, also for a run that would go on after that."""
+        if self._forgot(rise):
+            what = f"the public loss rose by {rise:.3f} nats a token, more than {self.config.holdout.stop:g}."
+            hint = "Lower schedule.peak or the domain's share under another --out, or raise holdout.stop and go on."
+            raise TrainError(what, where=str(self.out), hint=hint)
 
     def _save(self) -> None:
         held = dict(self.trained.parameters()), self.optimizer.state()
@@ -294,6 +329,7 @@ class Run:
     def _measured(self) -> dict[str, Figures]:
         now = measure(self.trained, self.build, self.config.batch.micro)
         figures = {side: compare(losses, self._base[side]) for side, losses in now.items()}
+        self._check_number(sum(one.loss for one in figures.values()))
         self.progress.holdout = {side: one.to_json() for side, one in figures.items()}
         self.log.line(self.progress.step, holdout=self.progress.holdout)
         for side, one in figures.items():
@@ -332,6 +368,8 @@ class Run:
             "recipe": manifest["recipe"],
             "licences": self.build.licences(),
             "approved_by": self.approved_by,
+            "holdout_files": self._held_files(),
+            "frozen": self.frozen,
             "identity": self.config.identity(),
             "config": self.config.model_dump(mode="json"),
             "random": "torch.manual_seed of a hash of seed, position and rank at each step",
