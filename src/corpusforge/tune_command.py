@@ -12,6 +12,7 @@ from corpusforge.train_command import as_ours
 from corpusforge.yaml_file import shown_path
 
 if TYPE_CHECKING:
+    from corpusforge.recipe import Recipe
     from corpusforge.tune.proxies import Proxies, Proxy
     from corpusforge.tune.tuning import Against, Proposal
     from corpusforge_train.config import Config
@@ -43,9 +44,7 @@ def tune(
     count = _seed_count(config, seeds)
     wanted = _shares(shares)
     told = read_recipe(recipe)
-    if told.completion is None or told.packed is None:
-        hint = "Add `packed: {length: 1024}` to its mix."
-        raise UsageError("the recipe packs no completion to train on.", where=shown_path(recipe), hint=hint)
+    _check(told)
     target = _tokens(tokens)
     place = out or Path("runs") / told.name / "tune"
     runs = _runs(recipe, wanted, config_file, config, changes, count, builds, place, quiet)
@@ -61,6 +60,21 @@ def tune(
         _tell(proposal, proxies, written.page)
     if proposal.share is None:
         raise StepFailed(_not_enough(proposal, len(proxies.share)), where=told.name, hint=_more(proposal))
+
+
+def _check(recipe: Recipe) -> None:
+    """Raises UsageError for a recipe whose siblings could not be compared, before they are built."""
+    where = shown_path(recipe.path)
+    if recipe.completion is None or recipe.packed is None:
+        hint = "Add `packed: {length: 1024}` to its mix."
+        raise UsageError("the recipe packs no completion to train on.", where=where, hint=hint)
+    if recipe.packed.stages.get("completion"):
+        what = "the mix is trained in stages, so that its beginning has another share than its end."
+        raise UsageError(what, where=where, hint="Tune it without mix.packed.stages.")
+    held = next((use.settings for use in recipe.curate if use.name == "holdout"), None)
+    if not (getattr(held, "public", False) or getattr(held, "sources", None)):
+        what = "no public text is held out, so what is forgotten cannot be measured."
+        raise UsageError(what, where=where, hint="Write `holdout: {share: 5%, public: true}` under curate.")
 
 
 def _config(path: Path, changes: Sequence[str]) -> Config:

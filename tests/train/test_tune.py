@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ torch = pytest.importorskip("torch", reason="needs the extra [train]: make test-
 
 from corpusforge import proxy_runs, tune_command
 from corpusforge.errors import CorpusforgeError, StepFailed, UsageError
+from corpusforge.packed_settings import MixStage, Packed
+from corpusforge.recipe import read_recipe
 from corpusforge_train.checkpoint import newest
 from corpusforge_train.config import Config
 from corpusforge_train.log import read_log
@@ -158,9 +160,16 @@ def test_what_cannot_be_right_is_said_before_anything_is_built(
         tuned(changes=["model={path: somewhere}"])
     with pytest.raises(UsageError, match="--tokens"):
         tuned(tokens="many")
-    monkeypatch.setattr("corpusforge.recipe.read_packed", lambda *words: None)
-    with pytest.raises(UsageError, match="packs no completion"):
-        tuned()
+    whole = read_recipe(RECIPE)
+    stage = MixStage.model_validate({"until": "80%", "shares": {"domain": "2%"}})
+    for other, said in (
+        (replace(whole, packed=None), "packs no completion"),
+        (replace(whole, packed=Packed(stages={"completion": (stage,)})), "trained in stages"),
+        (replace(whole, curate=()), r"no public text is held out.*public: true"),
+    ):
+        monkeypatch.setattr("corpusforge.recipe.read_recipe", lambda path, other=other: other)
+        with pytest.raises(UsageError, match=said):
+            tuned()
 
 
 def test_a_build_without_public_hold_out_is_refused(
