@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -142,6 +143,18 @@ def test_an_answer_is_read_by_its_question() -> None:
         )
     )
     assert [m.content for m in made.messages or ()][1::2] == ["<PERSON_1>", "<ACCOUNT_NUMBER_1>"]
+
+
+def test_a_label_is_no_answer_to_the_words_that_it_labels() -> None:
+    """The class of ten customers' sentences became <USERNAME_1>: a seventh class, in training and in the benchmark."""
+    turns = ("Which intent is this?\n\nI cannot send mail. The server says the login failed.", "mail-password")
+    said = [("user", "", turns[0]), ("assistant", "", turns[1])]
+    labelled = redacted(replace(chat(*said), kind="labelled"))
+    assert labelled.messages is not None
+    assert labelled.messages[1].content == "mail-password"
+    asked = redacted(chat(("assistant", "", "May I have your login?"), ("user", "", "mail-password")))
+    assert asked.messages is not None
+    assert asked.messages[1].content == "<USERNAME_1>"
 
 
 def test_nothing_of_the_originals_is_left_in_any_field() -> None:

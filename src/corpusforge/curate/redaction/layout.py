@@ -122,8 +122,12 @@ class Layout:
         return any(c.isalnum() for c in value) and not PLACEHOLDER.fullmatch(value)
 
     def question(self, unit: Unit, ledger: Ledger) -> str | None:
-        """The turn before a turn, if somebody else said it."""
-        messages = self._record.messages
+        """The turn before a turn, if somebody else said it.
+
+        In a labelled set nobody asks anybody: an instruction and a customer's words stand before a label, and a class
+        such as `mail-password` would be taken for the login that they speak of.
+        """
+        messages = None if self._record.kind == "labelled" else self._record.messages
         place = self._places.get(id(unit), 0)
         if not messages or not place:
             return None
