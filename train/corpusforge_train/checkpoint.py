@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -22,32 +23,58 @@ _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "model.safetensors", "optimizer.pt"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A checkpoint on disk: its folder and state."""
+    """A checkpoint on disk: its folder and state. Reading what is damaged raises TrainError."""
 
     folder: Path
     state: dict[str, Any]
 
     def weights(self) -> dict[str, Tensor]:
         """The trained parameters by name."""
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(self.folder / _WEIGHTS)
+        try:
+            return load_file(self.folder / _WEIGHTS)
+        except (OSError, SafetensorError) as error:
+            raise _damaged(self.folder / _WEIGHTS) from error
 
     def optimizer(self) -> dict[str, Any]:
         """The optimiser's state."""
-        found: dict[str, Any] = torch.load(self.folder / _OPTIMIZER, map_location="cpu", weights_only=True)
+        path = self.folder / _OPTIMIZER
+        try:
+            found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
+            raise _damaged(path) from error
         return found
 
 
 def newest(folder: Path) -> Saved | None:
-    """The newest whole checkpoint of a run's folder."""
+    """The newest whole checkpoint of a run's folder. Raises TrainError if its state cannot be read."""
     found = _all(folder)
     return found[-1] if found else None
 
 
 def _all(folder: Path) -> list[Saved]:
-    paths = sorted((folder / "checkpoints").glob("step-*/" + _STATE))
-    return [Saved(path.parent, json.loads(path.read_text("utf-8"))) for path in paths]
+    return [_saved(path) for path in sorted((folder / "checkpoints").glob("step-*/" + _STATE))]
+
+
+def _saved(path: Path) -> Saved:
+    try:
+        return Saved(path.parent, json.loads(path.read_text("utf-8")))
+    except ValueError as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> TrainError:
+    hint = "Remove the folder of this checkpoint to go on from the one before it, or name another --out."
+    return TrainError("is missing or damaged.", where=str(path), hint=hint)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a checkpoint: its name first, so that what a kill leaves of it is none."""
+    away = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    os.replace(folder, away)
+    shutil.rmtree(away)
 
 
 class Checkpointer:
@@ -99,7 +126,7 @@ class Checkpointer:
             for path in (*work.iterdir(), work):
                 _sync(path)
             if final.exists():
-                shutil.rmtree(final)
+                _remove(final)
             os.replace(work, final)
             _sync(self._folder)
             self._prune(best)
@@ -112,7 +139,7 @@ class Checkpointer:
         protected = None if best is None else f"step-{best['step']:08d}"
         for saved in _all(self._run)[: -self._keep]:
             if saved.folder.name != protected:
-                shutil.rmtree(saved.folder)
+                _remove(saved.folder)
 
 
 def _copied(value: Any) -> Any:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from corpusforge_train.errors import WrongUse
 
 # What a run may change when it goes on.
-_FREE = ("batch", "checkpoint", "log", "device", "parallel")
+_FREE = ("batch", "checkpoint", "holdout", "log", "device", "parallel")
 _FREE_OF_MODEL = ("gradient_checkpointing", "compile")
 Role = Literal["text", "system", "user", "assistant", "frame"]
 Output = Literal["completion", "instruct"]
@@ -246,6 +246,8 @@ def load_config(path: Path, changes: tuple[str, ...] = ()) -> Config:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise WrongUse("is not YAML.", where=where) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUse(f"the config cannot be read ({type(error).__name__}).", where=str(path)) from None
     if not isinstance(value, dict):
         raise WrongUse("must be a mapping of settings.", where=str(path))
     for change in changes:
@@ -267,7 +269,10 @@ def _change(value: dict[str, Any], change: str) -> None:
         if not isinstance(inner, dict):
             raise WrongUse(f"{key}: {name} is no section.", hint="Write --set section.key=value.")
         value = inner
-    found = yaml.safe_load(text)
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise WrongUse(f"{change!r}: the value is not YAML.", hint="Write --set schedule.peak=2e-5.") from None
     # YAML reads 2e-5 as a word, because it lacks the point.
     if isinstance(found, str):
         with suppress(ValueError):

@@ -120,7 +120,7 @@ def check_learnable(feed: Feed) -> dict[str, float]:
     """
     found: dict[str, float] = dict.fromkeys(feed.plan.sources, 0.0)
     silent: dict[str, int] = {}
-    open_records: dict[tuple[str, str, int], tuple[float, int]] = {}
+    open_records: dict[tuple[int, str, str, int], tuple[float, int]] = {}
     for position in range(len(feed.plan)):
         sequence = feed[position]
         firsts = np.concatenate([[0], np.cumsum(sequence.lengths)[:-1]])
@@ -129,7 +129,8 @@ def check_learnable(feed: Feed) -> dict[str, float]:
         for k, piece in enumerate(sums.tolist()):
             own, left = piece, int(sequence.sizes[k] - sequence.lengths[k])
             if left:
-                key = (sequence.source, sequence.records[k], int(sequence.epochs[k]))
+                output = int(feed.plan.output[position])
+                key = (output, sequence.source, sequence.records[k], int(sequence.epochs[k]))
                 before, missing = open_records.pop(key, (0.0, int(sequence.sizes[k])))
                 own, left = before + own, missing - int(sequence.lengths[k])
                 if left:

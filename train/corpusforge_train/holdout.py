@@ -113,7 +113,8 @@ def keep_base(path: Path, base: dict[str, Losses]) -> None:
 
 
 def read_base(path: Path) -> dict[str, Losses] | None:
-    """The losses before training, if they were kept."""
-    if not path.is_file():
+    """The losses before training, if they were kept and can be read."""
+    try:
+        return {side: Losses.from_json(value) for side, value in json.loads(path.read_text("utf-8")).items()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return {side: Losses.from_json(value) for side, value in json.loads(path.read_text("utf-8")).items()}

@@ -24,7 +24,10 @@ class Log:
             return
         folder.mkdir(parents=True, exist_ok=True)
         kept = [line for line in read_log(folder) if line["step"] <= step]
-        self._path.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
+        # The old log stays until the new one is whole: a disk may be full.
+        fresh = self._path.with_suffix(".tmp")
+        fresh.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
+        fresh.replace(self._path)
         self._boards = [open_board(place, folder, step) for place in places]
 
     def say(self, text: str) -> None:

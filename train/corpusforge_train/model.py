@@ -7,6 +7,7 @@ ends at a restart. A mask of ones, or the cache that is on by default in evaluat
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -120,10 +121,31 @@ class Trained:
         return [(name, one) for name, one in named if one.requires_grad]
 
 
+def frozen_sample(trained: Trained, config: Config) -> str | None:
+    """Stands for the weights that are not trained, by a thousand of each: a run of adapters that goes on on top of
+    another model is another run. None where all are trained, or where 4 bits may differ from device to device.
+    """
+    if config.lora is not None and config.lora.base == "4bit":
+        return None
+    frozen = [(name, one.detach()) for name, one in trained.model.named_parameters() if not one.requires_grad]
+    digest = hashlib.sha256()
+    for name, one in frozen:
+        part = one.flatten()[:: max(1, one.numel() // 1000)].float().cpu().numpy()
+        digest.update(f"{name}{tuple(one.shape)}".encode() + part.tobytes())
+    return digest.hexdigest() if frozen else None
+
+
 def device_of(config: Config) -> torch.device:
-    """Where this process computes: as the config says; the GPU that is this process's own, if there is one."""
+    """Where this process computes: as the config says; the GPU that is this process's own, if there is one. Raises
+    WrongUse for a device that is not there."""
     if config.device != "auto":
-        return torch.device(config.device)
+        try:
+            device = torch.device(config.device)
+        except RuntimeError:
+            raise WrongUse(f"no device is named {config.device!r}.", where="device", hint="Use auto.") from None
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise WrongUse("there is no GPU here that torch can use.", where="device", hint="Use auto or cpu.")
+        return device
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
