@@ -78,7 +78,8 @@ def _curves(
     if count == 0:
         return np.empty((0, len(share)))
     runs = len(one.data.loss) // one.places
-    freedom = max(one.scatter.freedom, 0.5) + runs * (times - 1)
+    # One degree less than the fit's own, for the law was chosen by the same losses.
+    freedom = max(one.scatter.freedom - 1, 0.5) + runs * (times - 1)
     sizes = np.sqrt(freedom / generator.chisquare(freedom, count)) / np.sqrt(times)
     shifts = generator.standard_normal((count, runs)) * sizes[:, None] * one.scatter.between
     shakes = generator.standard_normal((count, runs, one.places)) * one.scatter.within / np.sqrt(times)

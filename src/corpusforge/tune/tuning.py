@@ -23,6 +23,8 @@ _LEAST_FREEDOM = 2.0
 _WIDEST = 1.0
 _TIMES = (2, 3, 4, 6, 8)
 _TAIL = 2.5
+# A law that counts less than this is refuted rather than doubted.
+_HEARD = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +84,22 @@ def tune(
     shares = grid(float(distinct[0]), float(distinct[-1]))
     laws = {"domain": candidates(proxies, "domain", amount), "public": candidates(proxies, "public", amount)}
 
-    def drawn(times: int) -> tuple[Array, Array, Array, Array]:
+    def drawn(times: int) -> tuple[Array, Array, Array, list[Array]]:
         domain = draw(laws["domain"], shares, amount, seed, count, times)
         public = draw(laws["public"], 1 - shares, amount, seed + 1, count, times)
-        start = public[:, :1] if against == "least" else np.full((count, 1), proxies.before[:, 1].mean())
-        rise = public - start
-        return domain, public, rise, best_shares(shares, domain, rise, budget)
+        alone = [one for one in laws["public"] if one.weight >= _HEARD]
+        each = [draw([one], 1 - shares, amount, seed + 2, count, times) for one in alone]
 
-    domain, public, rise, chosen = drawn(1)
+        def rise(curves: Array) -> Array:
+            return curves - (curves[:, :1] if against == "least" else proxies.before[:, 1].mean())
+
+        chosen = [best_shares(shares, domain, rise(one), budget) for one in (public, *each)]
+        return domain, public, rise(public), chosen
+
+    domain, public, rise, by_law = drawn(1)
+    chosen = by_law[0]
     freedom = min(one.scatter.freedom for one in laws["public"])
-    missing = [*_unsure(chosen, shares, freedom, budget), *_flat(domain)]
+    missing = [*_unsure(by_law, shares, freedom, budget), *_flat(domain)]
     more = None
     if missing and freedom >= 1:
         runs = len(proxies.share)
@@ -102,7 +110,7 @@ def tune(
                 break
     known = chosen[~np.isnan(chosen)]
     share = _rounded(float(np.median(known)), float(shares[0])) if len(known) and not missing else None
-    interval = _interval(np.where(np.isnan(chosen), shares[0], chosen))
+    interval = _widest(by_law, shares)
     reference = float(np.median(public[:, 0])) if against == "least" else float(proxies.before[:, 1].mean())
     return Proposal(
         share,
@@ -123,17 +131,26 @@ def tune(
     )
 
 
-def _unsure(chosen: Array, shares: Array, freedom: float, budget: float) -> list[str]:
+def _unsure(by_law: Sequence[Array], shares: Array, freedom: float, budget: float) -> list[str]:
     """Why the share itself is not known well enough."""
     if freedom < _LEAST_FREEDOM:
         return ["there are too few runs to tell how far two equal ones would differ"]
-    none = np.isnan(chosen)
+    none = np.isnan(by_law[0])
     if none.mean() > 0.5:
         return [f"public text loses more than {budget:g} nats a token already at {shares[0]:.2%} domain"]
-    interval = _interval(np.where(none, shares[0], chosen))
+    interval = _widest(by_law, shares)
     if interval.high - interval.low > _WIDEST * interval.value:
         return [f"the share may be anything from {interval.low:.2%} to {interval.high:.2%}"]
     return []
+
+
+def _widest(by_law: Sequence[Array], shares: Array) -> Band:
+    """The interval of the share: from the lowest end to the highest of what all laws together and each alone allow.
+
+    Which law holds is itself drawn from the noise, which a mixture by weights is too sure of.
+    """
+    each = [_interval(np.where(np.isnan(one), shares[0], one)) for one in by_law]
+    return Band(each[0].value, min(one.low for one in each), max(one.high for one in each))
 
 
 def _flat(domain: Array) -> list[str]:
