@@ -208,7 +208,7 @@ def evaluate(
     build: BuildArgument,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="ENGINE", help="kind=endpoint,model=NAME,address=URL, a YAML file or a folder."),
+        typer.Option("--model", metavar="ENGINE", help="kind=endpoint,model=NAME,address=URL, a YAML or a folder."),
     ] = None,
     against: Annotated[
         str | None, typer.Option("--against", metavar="ENGINE", help="A second model; differences are paired.")

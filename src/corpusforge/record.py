@@ -79,6 +79,11 @@ class Record:
             return (self.text,)
         return tuple(message.content for message in self.messages)
 
+    @property
+    def english(self) -> bool:
+        """Whether rules that read English may read it: English of any region, or nobody said."""
+        return self.language.partition("-")[0].lower() in ("", "en")
+
     def with_parts(self, parts: Sequence[str]) -> Record:
         """A copy with rewritten texts, one for each of `parts`."""
         if self.messages is None:

@@ -140,6 +140,7 @@ def test_english_rules_leave_other_languages_alone() -> None:
     record = manuals(1)[0]
     assert mine(record)
     assert not mine(replace(record, language="fr"))
+    assert mine(replace(record, language="en-US")) == mine(replace(record, language="en")) == mine(record)
 
 
 def test_short_answers_never_hold_a_redaction() -> None:

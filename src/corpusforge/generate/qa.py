@@ -34,7 +34,7 @@ class QA(Stage):
     """Questions and extractive answers from headings, tables, steps, definitions, commands, conditions and chats."""
 
     name: ClassVar[str] = "qa"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("pyyaml",)
     makes: ClassVar[bool] = True
     reads_survey: ClassVar[bool] = True

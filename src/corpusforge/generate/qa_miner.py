@@ -31,7 +31,7 @@ def mine(record: Record) -> list[Pair]:
     """
     page = Page(record)
     found = list(gold_pairs(page))
-    if record.language in ("", "en"):
+    if record.english:
         if record.messages is not None:
             found += chat_pairs(page)
         else:

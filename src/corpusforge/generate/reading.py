@@ -42,7 +42,7 @@ class Reading(Stage):
     """Title, summary, connective, continuation, completion, cloze, ordering and word-to-text tasks of each record."""
 
     name: ClassVar[str] = "reading"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("pyyaml",)
     makes: ClassVar[bool] = True
     Settings: ClassVar[type[StageSettings]] = ReadingSettings
@@ -73,7 +73,7 @@ class Reading(Stage):
             if not wanted(record, ctx.settings.kinds, ctx.settings.sources, ctx):
                 yield Dropped(record, "not-selected")
                 continue
-            if record.language not in ("", "en"):
+            if not record.english:
                 yield Dropped(record, "language-without-phrasings")
                 continue
             rows = rows_of(record, ctx, terms)
@@ -84,7 +84,7 @@ class Reading(Stage):
 
 def rows_of(record: Record, ctx: StageContext, terms: frozenset[str]) -> list[Record]:
     """The rows of one record, each counted by its task; none where there are no phrasings of its language."""
-    tasks = _choose(record, ctx, terms) if record.language in ("", "en") else []
+    tasks = _choose(record, ctx, terms) if record.english else []
     for _, task in tasks:
         ctx.count(record.source, f"reading.{task.template}")
     return [_row(record, identity, task) for identity, task in tasks]

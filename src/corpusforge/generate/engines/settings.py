@@ -122,7 +122,8 @@ class EngineSettings(StageSettings):
         default=None,
         gt=0,
         le=86_400,
-        description="Seconds until a server must answer for the first time; without it 1800 for vllm, 60 for endpoint.",
+        description="Seconds until a server must answer for the first time; without it 1800 for vllm, 60 for endpoint, "
+        "15 where nobody listens at its address.",
     )
     linger: float = Field(
         default=15, ge=0, le=86_400, description="vllm: seconds that the server outlives the last build that uses it."

@@ -169,7 +169,7 @@ def solved(record: Record, settings: WriterSettings) -> Chunk | str:
     Who says that it helped is found by the rules that mine answers from conversations, which read English.
     """
     messages = record.messages or ()
-    found = resolution(messages) if _language(record) == "en" else None
+    found = resolution(messages) if record.english else None
     if found is None:
         return "not-resolved"
     asked, thanks = found
