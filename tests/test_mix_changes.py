@@ -85,6 +85,14 @@ def test_what_is_no_setting_of_the_mix_is_refused(text: str, said: str) -> None:
         read_wish(text)
 
 
+@pytest.mark.parametrize("word", ["2024-13-45", "0x_", "!!int few", "!!bool maybe", "!!timestamp now", "9" * 5000])
+def test_a_word_that_yaml_only_seems_to_know_is_taken_as_it_was_typed(corpus: Path, word: str) -> None:
+    wish = f"mix.completion.domain.share={word}"
+    assert read_wish(wish).value == word
+    with pytest.raises(Problems, match="is not an amount"):
+        changed(corpus, wish)
+
+
 def changed(recipe: Path, *sets: str) -> Recipe:
     wishes = [read_wish(text) for text in sets]
     return read_recipe(recipe, changes_for(load_yaml(recipe).value, wishes))

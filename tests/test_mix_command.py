@@ -157,6 +157,20 @@ def test_mistakes_are_the_recipes_own(recipe: Path) -> None:
         mix(recipe, "--peek", "2", "--sweep", "domain=1%")
 
 
+def test_a_recipe_that_is_no_mix_is_mended_from_the_screen(recipe: Path) -> None:
+    whole = recipe.read_text()
+    recipe.write_text(whole.replace("share: 80%", "share: 70%"))
+    tried = told(recipe, "--set", "mix.completion.public=80%", "--write")
+    assert tried["before"] is None
+    assert tried["changes"] == {"mix.completion.public.share": "80%"}
+    assert recipe.read_text() == whole
+
+
+def test_a_file_that_is_not_there_is_not_watched(recipe: Path) -> None:
+    with pytest.raises(Problems, match="cannot be read"):
+        mix(recipe.with_name("none.yaml"), "--watch")
+
+
 def test_a_sweep_prints_each_share_and_where_its_build_lies(recipe: Path) -> None:
     found = told(recipe, "--sweep", "domain=10%,20%")
     assert [one["share"] for one in found["siblings"]] == ["10%", "20%"]

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusforge.errors import UsageError
+from corpusforge.errors import Problems, UsageError
 from corpusforge.yaml_edit import edited, write_changes
 from corpusforge.yaml_file import Change, Location, parse_yaml
 
@@ -95,6 +95,23 @@ def test_the_recipes_of_the_house_can_all_be_edited_and_one_line_differs(path: P
 def test_what_cannot_be_edited_safely_is_refused_and_named(text: str, key: str) -> None:
     with pytest.raises(UsageError, match=r"recipe\.yaml.*by hand"):
         after(text, key, "3%")
+
+
+@pytest.mark.parametrize("text", ["", "mix:\n  a:\t1\n", "mix: {a: 1}\n---\nb: 2\n", "mix: {a: 1, a: 2}\n", "- a\n"])
+def test_a_file_with_mistakes_is_not_written_into(text: str) -> None:
+    with pytest.raises(Problems, match=r"recipe\.yaml:\d"):
+        after(text, "mix.a", "3%")
+
+
+def test_what_was_saved_since_it_was_read_is_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("mix: {a: 2%}\n")
+    read = file.read_bytes()
+    file.write_text("mix: {a: 4%} # of somebody else\n")
+    with pytest.raises(UsageError, match="changed by somebody else"):
+        write_changes(file, [change("mix.a", "3%")], read)
+    assert file.read_text() == "mix: {a: 4%} # of somebody else\n"
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_key_that_must_go_is_left_to_its_author() -> None:

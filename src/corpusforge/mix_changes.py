@@ -13,7 +13,7 @@ from corpusforge.errors import UsageError
 from corpusforge.mix.wording import decimal
 from corpusforge.mix_tree import CONTROLS, GROUPS, PROFILES
 from corpusforge.units import Share, parse_amount
-from corpusforge.yaml_file import Change, Location, did_you_mean
+from corpusforge.yaml_file import NO_VALUE, Change, Location, did_you_mean
 
 _SECTIONS = ("completion", "instruct", "packed")
 _PROFILE: Location = ("mix", "completion", "profile")
@@ -43,7 +43,7 @@ def read_wish(text: str) -> Wish:
         raise UsageError("sets the whole mix.", where=said, hint="Write --set mix.completion.domain.share=3%.")
     try:
         value = yaml.safe_load(written)
-    except yaml.YAMLError:
+    except NO_VALUE:
         value = written
     if isinstance(value, dict | list) or not written:
         raise UsageError("sets more than one value, or none.", where=said, hint="Set one key at a time; --set repeats.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpusforge import console
-from corpusforge.errors import CorpusforgeError, InfeasibleMix, UsageError
+from corpusforge.errors import CorpusforgeError, InfeasibleMix, Problems, UsageError
 from corpusforge.folders import builds_folder
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def mix(
 
 
 def _show(recipe: Path, sets: Sequence[str], write: bool, builds: Path | None, as_json: bool) -> None:
-    changes = _changes(recipe, sets)
     found = _Found(builds)
+    read = _bytes(recipe)
+    changes = _changes(recipe, sets)
     before, after = _screens(recipe, changes, found)
     build = found.counted.build if found.counted else None
     _tell(recipe, build, changes, before, after, as_json)
@@ -65,7 +66,7 @@ def _show(recipe: Path, sets: Sequence[str], write: bool, builds: Path | None, a
         from corpusforge.yaml_edit import write_changes
         from corpusforge.yaml_file import shown_path
 
-        write_changes(recipe, changes)
+        write_changes(recipe, changes, read)
         console.say(f"wrote {_told(changes)} into {shown_path(recipe)}; corpusforge build makes it")
 
 
@@ -73,11 +74,12 @@ def _watch(recipe: Path, sets: Sequence[str], builds: Path | None, as_json: bool
     """Show again whenever the file's content changes, until interrupted; mistakes are told, and waited out."""
     found = _Found(builds)
     before: bytes | None = None
+    if _bytes(recipe) is None:
+        _changes(recipe, sets)
     console.say("shows the mix at every save; Ctrl-C ends it")
     while True:
         # Some editors take the old file away before the new one is there.
-        now = recipe.read_bytes() if recipe.is_file() or before is None else before
-        if now != before:
+        if (now := _bytes(recipe)) is not None and now != before:
             before = now
             try:
                 changes = _changes(recipe, sets)
@@ -89,6 +91,13 @@ def _watch(recipe: Path, sets: Sequence[str], builds: Path | None, as_json: bool
             except CorpusforgeError as error:
                 console.say(str(error))
         time.sleep(EVERY)
+
+
+def _bytes(recipe: Path) -> bytes | None:
+    try:
+        return recipe.read_bytes()
+    except OSError:
+        return None
 
 
 class _Found:
@@ -104,7 +113,7 @@ class _Found:
         from corpusforge.plan import steps_of
         from corpusforge.ratio import counted
 
-        steps = [(step.identity, step.facts) for step in steps_of(recipe)]
+        steps = (recipe.name, recipe.spec.seed, [(step.identity, step.facts) for step in steps_of(recipe)])
         if self.counted is None or steps != self._steps:
             self.counted, self._steps = counted(recipe, builds_folder(self.builds, recipe.path)), steps
         return self.counted
@@ -118,7 +127,7 @@ def _changes(recipe: Path, sets: Sequence[str]) -> list[Change]:
 
 
 def _screens(recipe: Path, changes: Sequence[Change], found: _Found) -> tuple[Screen | None, Screen]:
-    """The mix as the file has it (None where nothing is changed), and as it would be."""
+    """The mix as the file has it (None where nothing is changed, or where it is a mistake), and as it would be."""
     from corpusforge.ratio import screen
     from corpusforge.recipe import read_recipe
 
@@ -126,7 +135,11 @@ def _screens(recipe: Path, changes: Sequence[Change], found: _Found) -> tuple[Sc
     after = screen(wanted, found.of(wanted))
     if not changes:
         return None, after
-    written = read_recipe(recipe)
+    try:
+        written = read_recipe(recipe)
+    except Problems:
+        # What is tried mends it: there is no mix to compare with.
+        return None, after
     return screen(written, found.of(written)), after
 
 
@@ -139,7 +152,7 @@ def _tell(
 ) -> None:
     if as_json:
         told: dict[str, Any] = {"recipe": str(recipe), "build": build, "outputs": after}
-        if before is not None:
+        if changes:
             told["before"] = before
             told["changes"] = {".".join(map(str, one.at)): None if one.gone else one.value for one in changes}
         console.data_json(told)

@@ -16,9 +16,9 @@ from typing import Any
 import orjson
 import yaml
 
-from corpusforge.errors import UsageError
+from corpusforge.errors import Problems, UsageError
 from corpusforge.shards import commit, temporary_name
-from corpusforge.yaml_file import Change, Location, YamlFile, parse_yaml, shown_path
+from corpusforge.yaml_file import NO_VALUE, Change, Location, YamlFile, parse_yaml, shown_path
 
 _BREAK = re.compile(r"[\r\n\x85\u2028\u2029]")
 _TAIL = re.compile(r"[ \t]*(,?)[ \t]*(#[^\r\n\x85\u2028\u2029]*)?")
@@ -34,15 +34,16 @@ class _Splice:
     new: str
 
 
-def write_changes(path: Path, changes: Sequence[Change]) -> None:
+def write_changes(path: Path, changes: Sequence[Change], read: bytes | None = None) -> None:
     """Write changes into a YAML file, atomically; nothing is written where one cannot be.
 
     A value that is there is replaced as it is quoted; a new key goes behind the last of its mapping, in that mapping's
     style. Raises UsageError for what cannot be edited safely: keys that must go, anchors, aliases, tags, block scalars,
-    values that are no scalars, and a file that somebody else changed meanwhile.
+    values that are no scalars, and a file that somebody else changed meanwhile or since it was `read` for the changes;
+    Problems for a file with mistakes.
     """
     whole = path.resolve()
-    raw = whole.read_bytes()
+    raw = whole.read_bytes() if read is None else read
     new = edited(raw, changes, path)
     temporary = temporary_name(whole)
     try:
@@ -62,6 +63,8 @@ def edited(raw: bytes, changes: Sequence[Change], path: Path) -> bytes:
             what = f"{'.'.join(map(str, one.at))} must go for {one.said.removeprefix('--set ')}, and no key is removed."
             raise UsageError(what, where=shown_path(path), hint="Remove it by hand, then run it again.")
     intended = parse_yaml(raw, path)
+    if intended.problems:
+        raise Problems(intended.problems)
     intended.change(changes)
     mark = raw[:3] if raw.startswith(b"\xef\xbb\xbf") else b""
     text = raw[len(mark) :].decode()
@@ -136,7 +139,7 @@ def _scalar(value: Any, quotes: str = "") -> str:
         try:
             if yaml.safe_load(value) == value:
                 return value
-        except yaml.YAMLError:
+        except NO_VALUE:
             pass
     return orjson.dumps(value).decode()
 

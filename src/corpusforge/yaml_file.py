@@ -20,6 +20,8 @@ MAX_NODES = 50_000
 MAX_DEPTH = 40
 Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
+# What PyYAML raises for a value that is not what its form or tag promises: 2024-13-45, 0x_, !!bool maybe.
+NO_VALUE = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -176,7 +178,7 @@ class _Builder:
             return [self._build(item, (*location, i), (*above, id(node))) for i, item in enumerate(node.value)]
         try:
             value = self.scalars.construct_object(node)
-        except (yaml.YAMLError, ValueError):
+        except NO_VALUE:
             self.file.problems.append(Problem(place, "is not a value YAML can read.", "Put it in quotes."))
             return None
         if value is None or isinstance(value, str | int | float | bool):
