@@ -148,7 +148,7 @@ def test_what_is_damaged_or_unknown_is_refused_and_leaves_nothing(
         export(build, manifest_of(build), "trl", ["instructions"], out)
     with pytest.raises(UsageError, match="no packed sequences"):
         export(build, {"packed": None}, "trl", (), out)
-    export_command.export(str(build), "trl", out, ["completion"], None, as_json=True)
+    export_command.export(str(build), "trl", out, ["completion", "completion"], None, as_json=True)
     assert json.loads(capsys.readouterr().out)["outputs"]["completion"]["tokens"] > 0
     with pytest.raises(UsageError, match="there already"):
         export(build, manifest_of(build), "trl", (), out)

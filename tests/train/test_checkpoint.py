@@ -94,3 +94,37 @@ def test_a_disk_that_is_full_is_told_at_the_next_save(tmp_path: Path, monkeypatc
         save(writer, 2, torch.ones(2))
     assert newest(tmp_path) is None
     assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_what_is_thrown_away_is_no_checkpoint_from_the_first_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that was removed half, weights first, still looked like a checkpoint to go on from."""
+    writer = Checkpointer(tmp_path, 1)
+    save(writer, 1, torch.ones(2))
+    writer.wait()
+    seen: list[list[str]] = []
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", lambda path, **_: seen.append([Path(path).name]))
+    save(writer, 2, torch.ones(2))
+    writer.wait()
+    assert seen[0][0].startswith(".step-00000001.")
+    assert [found.state["step"] for found in checkpoint._all(tmp_path)] == [2]
+
+
+@pytest.mark.parametrize("name", ["state.json", "model.safetensors", "optimizer.pt"])
+def test_a_damaged_checkpoint_is_told_with_what_to_do(tmp_path: Path, name: str) -> None:
+    """A disk that lost a block ended in a traceback of a library's."""
+    writer = Checkpointer(tmp_path, 1)
+    save(writer, 1, torch.ones(2))
+    writer.wait()
+    path = tmp_path / "checkpoints" / "step-00000001" / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    def read() -> None:
+        found = newest(tmp_path)
+        assert found is not None
+        found.weights()
+        found.optimizer()
+
+    with pytest.raises(TrainError, match=rf"{name}: is missing or damaged\. Remove the folder"):
+        read()

@@ -98,6 +98,21 @@ def test_a_receipt_is_verified_from_the_build_alone(
     with pytest.raises(StepFailed, match="the ledger differs"):
         train_command.verify(tmp_path / "final", str(build.folder), None, as_json=True)
     assert verify(tmp_path / "final", build) == ["the ledger differs: it says one thing and the build's files another."]
+    receipt["ledger"][0]["tokens"] -= 1
+    for key, value, told in (
+        ("licences", {**receipt["licences"], "web": "MIT"}, "what it says of the licences is not in the manifest."),
+        ("name", "other", "what it says of the name is not in the manifest."),
+        ("position", receipt["sequences"] + 1, f"it stands at sequence {receipt['sequences'] + 1} of"),
+        ("position", 1, "it stands at sequence 1 of"),
+    ):
+        path.write_text(json.dumps({**receipt, key: value}))
+        wrong = verify(tmp_path / "final", build)
+        assert len(wrong) == 1
+        assert wrong[0].startswith(told)
+    for text in ("{", "[]", json.dumps({**receipt, "config": {}}), "{}"):
+        path.write_text(text)
+        with pytest.raises(StepFailed, match=r"is damaged|none of this version"):
+            train_command.verify(tmp_path / "final", str(build.folder), None, as_json=True)
 
 
 @pytest.mark.slow

@@ -46,9 +46,19 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
             load_config(CONFIGS / "dapt.yaml", (change,))
 
 
+def test_what_cannot_be_read_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"seed: \xe9")
+    for path in (tmp_path, tmp_path / "latin.yaml"):
+        with pytest.raises(WrongUse, match="cannot be read"):
+            load_config(path)
+    with pytest.raises(WrongUse, match="the value is not YAML"):
+        load_config(CONFIGS / "dapt.yaml", ("schedule.peak=[",))
+
+
 def test_a_resumed_run_may_be_fed_otherwise_but_not_learn_otherwise(configure: Callable[..., Config]) -> None:
     one = configure()
     assert one.identity() == configure(batch={"sequences": 8, "micro": 1}, log={"every": 5}).identity()
+    assert one.identity() == configure(holdout={"every": 3, "stop": 0.3}).identity(), "an alarm's limit may be raised"
     assert one.identity() != configure(schedule={"peak": 1e-4}).identity()
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from corpusforge_train.batch import collate
 from corpusforge_train.build_files import Build, approval, check_approval, read_build
 from corpusforge_train.config import Config
-from corpusforge_train.batch import collate
 from corpusforge_train.data import Feed, check_learnable
 from corpusforge_train.errors import NotApproved, TrainError, WrongUse
 from corpusforge_train.ledger import Ledger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import yaml
 torch = pytest.importorskip("torch", reason="needs the extra [train]: make test-train")
 
 from corpusforge import train_command
-from corpusforge_train.build_files import Build
-from corpusforge_train.config import Config
+from corpusforge_train.build_files import Build, read_build
+from corpusforge_train.config import Config, Model
 from corpusforge_train.data import Feed
 from corpusforge_train.dry_run import dry_run
-from corpusforge_train.model import load_model
+from corpusforge_train.errors import TrainError, WrongUse
+from corpusforge_train.model import architecture, load_model
 from corpusforge_train.plan import make_plan
-from corpusforge_train.probe import activation_bytes, model_sizes
+from corpusforge_train.probe import activation_bytes
 
 WIDE = {"vocab_size": 260, "hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4, "model_type": "llama"}
 HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 256}
@@ -49,7 +51,7 @@ def test_activations_are_reckoned_to_a_fifth_of_what_is_kept(
     measured = sum(one.untyped_storage().nbytes() for one in kept.values())
     assert hidden.requires_grad
     head = 4 * 260 * 128
-    reckoned = activation_bytes(config, model_sizes(config), feed.plan.length) - head
+    reckoned = activation_bytes(config, architecture(config), feed.plan.length) - head
     assert 0.8 * measured < reckoned < 1.3 * measured
 
 
@@ -57,7 +59,7 @@ def test_recomputing_keeps_less(configure: Callable[..., Config]) -> None:
     sizes = {**WIDE, **HEADS, "num_hidden_layers": 32}
     plain = configure(model={"random": sizes})
     again = configure(model={"random": sizes, "gradient_checkpointing": True})
-    assert activation_bytes(again, model_sizes(again), 64) < activation_bytes(plain, model_sizes(plain), 64) / 5
+    assert activation_bytes(again, architecture(again), 64) < activation_bytes(plain, architecture(plain), 64) / 5
 
 
 def test_a_probe_tells_time_and_memory_and_changes_nothing(
@@ -80,3 +82,27 @@ def test_a_probe_tells_time_and_memory_and_changes_nothing(
         assert words in shown
         assert "GB for activations" in shown
     assert sorted(one.name for one in tmp_path.iterdir()) == ["tiny.yaml"]
+
+
+def test_a_dry_run_refuses_what_the_run_would(build: Build, configure: Callable[..., Config], tmp_path: Path) -> None:
+    """A misspelt size made a model of eight billion parameters; a folder that is none was an error of the library's."""
+    none = configure().model_copy(update={"model": Model(path=str(tmp_path / "none"))})
+    with pytest.raises(WrongUse, match="cannot be loaded"):
+        dry_run(build, none)
+    for sizes, told in (
+        ({"hidden_sise": 32}, "has no hidden_sise"),
+        ({"hidden_size": 33}, "multiple of"),
+        ({"model_type": "lama"}, "no model of the type 'lama'"),
+    ):
+        random = {**(configure().model.random or {}), **sizes}
+        with pytest.raises(WrongUse, match=told):
+            dry_run(build, configure(model={"random": random}))
+    with pytest.raises(WrongUse, match="no device is named 'gpux'"):
+        dry_run(build, configure(device="gpux"))
+    damaged = Path(shutil.copytree(build.folder, tmp_path / "build"))
+    next((damaged / "packed" / "completion").iterdir()).write_bytes(b"PAR1")
+    with pytest.raises(TrainError, match="missing or damaged"):
+        dry_run(read_build(damaged), configure())
+    (damaged / "manifest.json").write_text("[")
+    with pytest.raises(WrongUse, match="is damaged"):
+        read_build(damaged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,10 @@ def test_the_card_says_what_went_in_what_came_out_and_how_to_check_it(
         text = (tmp_path / "run" / name / "README.md").read_text()
         _, front, body = text.split("---\n", 2)
         told = yaml.safe_load(front)
-        assert (told["license"], told["language"], told["datasets"]) == ("cc0-1.0", ["en"], ["tiny"])
-        assert told["library_name"] == "peft"
+        assert (told["license"], told["language"]) == ("cc0-1.0", ["en"])
+        assert "datasets" not in told, "the corpus's name may be another's on the Hub"
+        assert told["library_name"] == ("peft" if name == "final" else "transformers")
+        assert ("merged into the weights" in body) == (name == "merged")
         assert "base_model" not in told, "a folder of this machine is no model on the Hub"
         assert "To answer questions." in body
         assert "Not suitable for: Advice." in body
@@ -117,3 +120,27 @@ def test_an_adapter_on_a_tied_head_is_trained_and_merged_into_the_head_alone(
     with torch.no_grad():
         after = merged(input_ids=ids, position_ids=positions, use_cache=False).logits.flatten(0, 1)
     assert float((before - after).abs().max()) < 1e-4
+
+
+def test_a_card_says_what_the_weights_were_trained_on_before(
+    build: Build, configure: Callable[..., Config], tmp_path: Path
+) -> None:
+    """The data's licence stood there as the model's own, and what the base model had learned from was not told."""
+    base = tmp_path / "base"
+    Run(build, configure(), base, None).train()
+    own = replace(build, sha256="f" * 64)
+    path = str(base / "final")
+    for kind in ("lora", "prompt"):
+        section = {"lora": {"rank": 2}} if kind == "lora" else {"prompt": {"tokens": 2}}
+        config = Config.model_validate(
+            {**configure(data={"outputs": ["instruct"]}, **section).model_dump(), "model": {"path": path}}
+        )
+        receipt = Run(own, config, tmp_path / kind, None).train()
+        assert [one["manifest_sha256"] for one in receipt["before"]] == [build.sha256]
+        _, front, body = (tmp_path / kind / "final" / "README.md").read_text().split("---\n", 2)
+        told = yaml.safe_load(front)
+        assert (told["license"], told["library_name"]) == ("other", "peft")
+        assert kind in told["tags"]
+        assert ("Virtual tokens" in body) == (kind == "prompt")
+        assert f"was trained on build `0123456789ab` of the corpus `tiny` (manifest `{build.sha256}`)" in body
+        assert "CC0-1.0" in body

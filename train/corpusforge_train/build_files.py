@@ -48,8 +48,11 @@ def read_build(folder: Path) -> Build:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise WrongUse("is not a build: it has no manifest.json.", where=str(folder)) from None
-    manifest = json.loads(data)
-    packed = manifest.get("packed")
+    try:
+        manifest = json.loads(data)
+        packed = manifest.get("packed")
+    except (ValueError, AttributeError):
+        raise WrongUse("is damaged.", where=str(path), hint="Build again.") from None
     if packed is None:
         hint = "Add `packed: {length: 4096}` to the recipe's mix and build again."
         raise WrongUse("the build has no packed sequences.", where=str(folder), hint=hint)
@@ -64,7 +67,7 @@ def approval(build: Build, cards: Path) -> str | None:
     try:
         value = yaml.safe_load((folder / "approval.yaml").read_text("utf-8"))
         card = _sha256(folder / "card.json")
-    except (FileNotFoundError, yaml.YAMLError):
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, yaml.YAMLError):
         return None
     if not isinstance(value, dict):
         return None

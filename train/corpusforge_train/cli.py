@@ -38,6 +38,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except TrainError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"{place}{(error.strerror or type(error).__name__).lower()}.\n")
+        return 1
     sys.stdout.write(json.dumps(told) + "\n")
     return 0
 

@@ -11,9 +11,11 @@ from corpusforge_train.batch import PackedSequence
 from corpusforge_train.build_files import Build
 from corpusforge_train.config import Config
 from corpusforge_train.data import Feed, check_learnable
+from corpusforge_train.errors import WrongUse
 from corpusforge_train.ledger import Ledger
+from corpusforge_train.model import architecture, device_of
 from corpusforge_train.plan import make_plan
-from corpusforge_train.probe import activation_bytes, model_sizes, probe
+from corpusforge_train.probe import activation_bytes, probe
 from corpusforge_train.prompts import WARNING, prompt_parameters
 from corpusforge_train.quantise import BYTES
 
@@ -27,8 +29,10 @@ def dry_run(build: Build, config: Config, probing: bool = False) -> dict[str, An
     """The figures of a run: its steps, each source's tokens, epochs and loss weight, and the memory it needs at least.
 
     With `probing` a few steps are made on this device, for the time and the memory that they take. Raises WrongUse for
-    what would stop the run, such as documents without any token to learn from.
+    what would stop the run, such as documents without any token to learn from, and TrainError for damaged files.
     """
+    build.check()
+    device_of(config)
     plan = make_plan(build, config.data.outputs)
     feed = Feed(build, plan, config.loss.weights)
     weights = check_learnable(feed)
@@ -60,7 +64,7 @@ def dry_run(build: Build, config: Config, probing: bool = False) -> dict[str, An
             for begin, end in plan.bounds()
             for own in [plan.tokens_of(begin, end)]
         ],
-        "memory": {**memory(config), "activations": activation_bytes(config, model_sizes(config), plan.length)},
+        "memory": {**memory(config), "activations": activation_bytes(config, architecture(config), plan.length)},
         **({"probe": probe(build, config, plan, feed)} if probing else {}),
         **({} if config.prompt is None else {"warning": WARNING}),
     }
@@ -71,13 +75,9 @@ def memory(config: Config) -> dict[str, Any]:
 
     The model is made without its weights, so that this takes no memory itself.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    if config.model.random is not None:
-        sizes = dict(config.model.random)
-        own = AutoConfig.for_model(sizes.pop("model_type", "llama"), **sizes)
-    else:
-        own = AutoConfig.from_pretrained(config.model.path)
+    own = architecture(config)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(own)
     total = sum(one.numel() for one in model.parameters())
@@ -139,5 +139,10 @@ def decoder(build: Build, config: Config) -> Decode:
         return lambda ids: " ".join(str(one) for one in ids)
     from transformers import AutoTokenizer
 
-    loaded = AutoTokenizer.from_pretrained(config.model.path)
+    try:
+        loaded = AutoTokenizer.from_pretrained(config.model.path)
+    except (OSError, ValueError, KeyError) as error:
+        what = f"the model's tokenizer cannot be loaded ({type(error).__name__})."
+        hint = "Put the tokenizer that the recipe names beside its weights."
+        raise WrongUse(what, where=config.model.path, hint=hint) from error
     return lambda ids: str(loaded.decode(ids))

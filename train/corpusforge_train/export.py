@@ -25,19 +25,25 @@ _TOKENIZER = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "
 
 
 def export(
-    trained: Trained, config: Config, receipt: Mapping[str, Any], folder: Path, files: Mapping[str, str] | None = None
+    trained: Trained,
+    config: Config,
+    receipt: Mapping[str, Any],
+    folder: Path,
+    files: Mapping[str, str] | None = None,
+    merged_files: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write `folder/final` (the model, or its adapter) and, for adapters that are to be merged, `folder/merged`.
 
-    Each has the receipt beside it, the base model's tokenizer files, and `files` (their text by name); each appears
-    whole or not at all. Raises TrainError where the merged model says something else than the adapter on its own.
+    Each has the receipt beside it, the base model's tokenizer files, and `files` or `merged_files` (their text by
+    name); each appears whole or not at all. Raises TrainError where the merged model says
+    something else than the adapter on its own.
     """
     beside = dict(files or {})
     if config.model.random is not None and dict(receipt["recipe"]).get("tokenizer") == "bytes":
         end_at_bytes_eos(trained.model)
     made = [_publish(trained.adapter or trained.model, config, receipt, folder / "final", beside)]
     if config.lora is not None and config.lora.merge:
-        made.append(_publish(_merged(trained), config, receipt, folder / "merged", beside))
+        made.append(_publish(_merged(trained), config, receipt, folder / "merged", dict(merged_files or beside)))
     return made
 
 

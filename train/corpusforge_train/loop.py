@@ -27,7 +27,7 @@ from corpusforge_train.holdout import Figures, Losses, compare, keep_base, measu
 from corpusforge_train.ledger import Ledger
 from corpusforge_train.log import Log
 from corpusforge_train.model import Trained, device_of, frozen_sample, load_model, whole_model
-from corpusforge_train.model_card import beside_the_model
+from corpusforge_train.model_card import beside_the_model, models_before
 from corpusforge_train.optimizer import AdamW, check_surviving, hash_seed
 from corpusforge_train.parallel import Group, join
 from corpusforge_train.plan import DataPlan, make_plan
@@ -79,6 +79,7 @@ class Run:
         # Before anything is written or tidied up there.
         self.claim = Claim(out) if self.group.main else None
         self.trained: Trained = load_model(config, int(build.packed["vocabulary"]), self.group.sharded)
+        self.before = models_before(config)
         self.frozen = None if self.group.sharded else frozen_sample(self.trained, config)
         self.optimizer = AdamW(
             self.trained.parameters(),
@@ -152,7 +153,8 @@ class Run:
             weights = gathered(dict(self.trained.parameters()), self.group.main) if self.group.sharded else {}
             if self.group.main:
                 whole = whole_model(self.config, weights) if self.group.sharded else self.trained
-                export(whole, self.config, receipt, self.out, beside_the_model(self.build, receipt))
+                files = [beside_the_model(self.build, receipt, merged) for merged in (False, True)]
+                export(whole, self.config, receipt, self.out, *files)
             return receipt
         finally:
             for one, handler in handlers.items():
@@ -367,6 +369,7 @@ class Run:
             "name": manifest["name"],
             "recipe": manifest["recipe"],
             "licences": self.build.licences(),
+            "before": self.before,
             "approved_by": self.approved_by,
             "holdout_files": self._held_files(),
             "frozen": self.frozen,

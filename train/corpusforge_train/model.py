@@ -35,6 +35,8 @@ _ATTENTION = {"eager": "eager", "sdpa": "sdpa", "flex": "flex_attention", "varle
 # Under 1e-3 of the logits' own spread is rounding of one and the same sum; a leak is of the spread's own size.
 _LEAK = 1e-2
 _RSLORA_FROM = 64
+# Names that transformers still takes, and puts elsewhere.
+_OLDER = frozenset({"rope_theta", "torch_dtype"})
 
 
 @dataclass(slots=True)
@@ -215,19 +217,14 @@ def _wrapped(model: Any, config: Config) -> Any:
 
 
 def _made(config: Config, weights: torch.dtype, device: torch.device) -> Any:
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     register()
     attention = _ATTENTION[config.model.attention]
     if config.model.random is not None:
-        sizes = dict(config.model.random)
-        kind = sizes.pop("model_type", "llama")
-        try:
-            own = AutoConfig.for_model(kind, **sizes)
-        except ValueError as error:
-            raise WrongUse(f"no model of the type {kind!r} can be made.", where="model.random") from error
+        own = architecture(config)
         # Made where it is trained: billions of random numbers take a processor minutes.
         with device:
             return AutoModelForCausalLM.from_config(own, attn_implementation=attention, dtype=weights)
@@ -237,8 +234,38 @@ def _made(config: Config, weights: torch.dtype, device: torch.device) -> Any:
             words |= four_bits(_compute(config), device)
         return AutoModelForCausalLM.from_pretrained(config.model.path, **words).to(device)
     except (OSError, ValueError) as error:
-        hint = "Give a folder with config.json and weights, or a name on the Hub."
-        raise WrongUse(f"the model cannot be loaded ({error}).", where=str(config.model.path), hint=hint) from error
+        raise _unloadable(config, error) from error
+
+
+def architecture(config: Config) -> Any:
+    """The transformers config of the model, without its weights. Raises WrongUse for a model that is not there, and for
+    sizes that its type does not have (transformers takes them and makes another model than was meant)."""
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+
+    if config.model.random is None:
+        try:
+            return AutoConfig.from_pretrained(config.model.path)
+        except (OSError, ValueError) as error:
+            raise _unloadable(config, error) from error
+    sizes = dict(config.model.random)
+    kind = sizes.pop("model_type", "llama")
+    try:
+        usual = AutoConfig.for_model(kind)
+        made = AutoConfig.for_model(kind, **sizes)
+    except (ValueError, TypeError, StrictDataclassError) as error:
+        hint = " ".join(str(error.__cause__ or error).split())[:300]
+        raise WrongUse(f"no model of the type {kind!r} can be made.", where="model.random", hint=hint) from error
+    unknown = sorted(key for key in sizes if not hasattr(usual, key) and key not in _OLDER)
+    if unknown:
+        raise WrongUse(f"a model of the type {kind!r} has no {', '.join(unknown)}.", where="model.random")
+    return made
+
+
+def _unloadable(config: Config, error: Exception) -> WrongUse:
+    hint = "Give model.path a folder with config.json and weights, or a name on the Hub."
+    told = " ".join(str(error).split())[:300]
+    return WrongUse(f"the model cannot be loaded ({told}).", where=str(config.model.path), hint=hint)
 
 
 def _adapted(model: Any, settings: Lora, seed: int) -> Any:

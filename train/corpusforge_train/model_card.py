@@ -5,6 +5,7 @@ No name of a person is in it; who approved the mix stands in the receipt.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import yaml
 
 from corpusforge_train.build_files import Build
+from corpusforge_train.config import Config
+from corpusforge_train.ledger import RECEIPT
 
 _ABOUT = (
     ("purpose", "Meant for"),
@@ -20,11 +23,31 @@ _ABOUT = (
     ("limits", "Known limits of the data"),
 )
 _FIELDS = ("language", "license", "license_name")
+_METHODS = {
+    "all": "All weights",
+    "lora": "Adapters (LoRA)",
+    "prompt": "Virtual tokens (prompt tuning)",
+    "p-tuning": "Virtual tokens (p-tuning)",
+}
 
 
-def beside_the_model(build: Build, receipt: Mapping[str, Any]) -> dict[str, str]:
-    """The files that go with a model or adapter: its card, and how the build writes a conversation."""
-    files = {"README.md": model_card(build, receipt)}
+def models_before(config: Config) -> list[dict[str, Any]]:
+    """What the model that a run begins from was trained on here before, oldest first, as its own receipt says: with its
+    weights, its data and their licences go on. Empty for a model that is not of this trainer."""
+    path = Path(config.model.path or "") / RECEIPT
+    try:
+        told = json.loads(path.read_text("utf-8")) if config.model.path is not None else {}
+        own = {key: told[key] for key in ("name", "build", "manifest_sha256", "licences")} if told else None
+        before = list(told.get("before", []))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return before if own is None else [*before, own]
+
+
+def beside_the_model(build: Build, receipt: Mapping[str, Any], merged: bool = False) -> dict[str, str]:
+    """The files that go with a model or adapter: its card, and how the build writes a conversation. `merged` is a model
+    that has its adapters in its weights."""
+    files = {"README.md": model_card(build, receipt, merged)}
     if "instruct" in receipt["config"]["data"]["outputs"]:
         told = build.folder / "packed" / "chat_template.jinja"
         if told.is_file():
@@ -32,11 +55,11 @@ def beside_the_model(build: Build, receipt: Mapping[str, Any]) -> dict[str, str]
     return files
 
 
-def model_card(build: Build, receipt: Mapping[str, Any]) -> str:
+def model_card(build: Build, receipt: Mapping[str, Any], merged: bool = False) -> str:
     """The card in Markdown, with the front matter by which the Hub finds base model, licence and language."""
     config = receipt["config"]
     base = config["model"]["path"]
-    method = "Adapters (LoRA)" if config["lora"] else "All weights"
+    method = _METHODS[_method(config)] + (", merged into the weights," if merged else "")
     begun = f"`{_name(base)}`" if base else "random weights"
     lines = [
         f"# {receipt['name']}",
@@ -72,23 +95,31 @@ def model_card(build: Build, receipt: Mapping[str, Any]) -> str:
         if receipt["approved_by"]
         else "Nobody approved the mix: this model was trained with `--unapproved`.",
     ]
-    return _front(build, receipt) + "\n".join(lines) + "\n"
+    return _front(build, receipt, merged) + "\n".join(lines) + "\n"
 
 
-def _front(build: Build, receipt: Mapping[str, Any]) -> str:
+def _method(config: Mapping[str, Any]) -> str:
+    return "lora" if config["lora"] else config["prompt"]["kind"] if config.get("prompt") else "all"
+
+
+def _front(build: Build, receipt: Mapping[str, Any], merged: bool) -> str:
     config = receipt["config"]
-    base = config["model"]["path"]
+    base, method = config["model"]["path"], _method(config)
+    beside = method != "all" and not merged
     found = _front_of(build.folder / "README.md")
     value: dict[str, Any] = {key: found[key] for key in _FIELDS if key in found}
+    if base:
+        # The data's licence says nothing of the weights that were there before.
+        value |= {"license": "other", "license_name": "that-of-the-base-model-and-those-of-the-sources"}
     # A name on the Hub has one stroke; a folder of this machine says nothing to others.
     if base and base.count("/") == 1 and not Path(base).exists():
         value["base_model"] = base
-        value["base_model_relation"] = "adapter" if config["lora"] else "finetune"
+        value["base_model_relation"] = "adapter" if beside else "finetune"
     value |= {
-        "library_name": "peft" if config["lora"] else "transformers",
+        "library_name": "peft" if beside else "transformers",
         "pipeline_tag": "text-generation",
-        "datasets": [receipt["name"]],
-        "tags": ["corpusforge", *(["lora"] if config["lora"] else [])],
+        # No `datasets`: the corpus's name may be another's on the Hub.
+        "tags": ["corpusforge", *([] if method == "all" else [method])],
     }
     return f"---\n{yaml.safe_dump(value, sort_keys=False, allow_unicode=True)}---\n\n"
 
@@ -136,7 +167,17 @@ def _ledger(receipt: Mapping[str, Any]) -> list[str]:
         "Licences of the sources; tasks are made from them, and the base model has its own:",
         "",
         *_table(("source", "licence"), licences),
+        *_before(receipt.get("before") or ()),
     ]
+
+
+def _before(models: Sequence[Mapping[str, Any]]) -> list[str]:
+    told = []
+    for one in models:
+        licences = ", ".join(sorted(set(one["licences"].values())))
+        of = f"build `{one['build']}` of the corpus `{one['name']}` (manifest `{one['manifest_sha256']}`)"
+        told += ["", f"The model that it begins from was trained on {of}, whose sources are under: {licences}."]
+    return told
 
 
 def _losses(holdout: Mapping[str, Any] | None) -> list[str]:

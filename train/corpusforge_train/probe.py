@@ -49,16 +49,6 @@ def activation_bytes(config: Config, sizes: Any, length: int) -> int:
     return int(kept + logits + head)
 
 
-def model_sizes(config: Config) -> Any:
-    """The model's configuration, without its weights."""
-    from transformers import AutoConfig
-
-    if config.model.random is None:
-        return AutoConfig.from_pretrained(config.model.path)
-    sizes = dict(config.model.random)
-    return AutoConfig.for_model(sizes.pop("model_type", "llama"), **sizes)
-
-
 def probe(build: Build, config: Config, plan: DataPlan, feed: Feed) -> dict[str, Any]:
     """Time and memory of the run, from three forward and backward passes and one update on this device.
 

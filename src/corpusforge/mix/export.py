@@ -33,20 +33,24 @@ def export(folder: Path, manifest: Mapping[str, Any], to: str, outputs: Sequence
         hint = "Add `packed: {length: 4096}` to the recipe's mix and build again."
         raise UsageError("the build has no packed sequences.", where=str(folder), hint=hint)
     known = [name for name, told in packed["outputs"].items() if told["sequences"]]
+    if not known:
+        hint = "Its mix took no rows: see the mix on its card."
+        raise UsageError("the build's packed output is empty.", where=str(folder), hint=hint)
     for name in outputs:
         if name not in known:
             hint = f"It has {', '.join(known) or 'none'}."
             raise UsageError(f"the build has no packed {name}.", where=str(folder), hint=hint)
     if out.exists():
         raise UsageError("is there already.", where=str(out), hint="Name another --out, or remove it.")
-    for name in outputs or known:
+    chosen = list(dict.fromkeys(outputs)) or known
+    for name in chosen:
         for told in packed["outputs"][name]["files"]:
             path = folder / told["path"]
             if not path.is_file() or sha256_file(path) != told["sha256"]:
                 raise UsageError("is missing or damaged.", where=str(path), hint="Build again.")
     work = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        made = [_output(folder, packed, name, to, work / name) for name in outputs or known]
+        made = [_output(folder, packed, name, to, work / name) for name in chosen]
         for name, text in notes(to, manifest, made).items():
             (work / name).write_text(text, "utf-8")
         about = {
