@@ -96,7 +96,8 @@ def _there(folder: Path) -> dict[str, Any] | None:
         return None
     if "audit_failed" in manifest:
         return None
-    outputs = [*manifest["mix"].values(), manifest["eval"], manifest.get("packed", {"files": []})]
+    beside = [manifest[name] for name in ("packed", "preference") if name in manifest]
+    outputs = [*manifest["mix"].values(), manifest["eval"], *beside]
     for file in (file for output in outputs for file in output["files"]):
         path = folder / file["path"]
         if not path.is_file() or path.stat().st_size != file["bytes"] or sha256_file(path) != file["sha256"]:
@@ -129,6 +130,7 @@ def _write(
     from corpusforge.evaluate.write import build_eval
     from corpusforge.gates import evaluate_gates
     from corpusforge.mix.packed import build_packed
+    from corpusforge.mix.preference import build_preference
     from corpusforge.mix.write import build_mix
     from corpusforge.samples import choose_samples
 
@@ -164,6 +166,8 @@ def _write(
     }
     if (packed := build_packed(paths, plan.recipe, mix, work)) is not None:
         manifest["packed"] = packed
+    if (preference := build_preference(paths, plan.recipe, mix, work)) is not None:
+        manifest["preference"] = preference
     manifest |= audited()
     manifest["gates"] = evaluate_gates(plan.recipe.spec.gates, manifest, shards, runs)
     write_manifest(work, manifest)

@@ -91,6 +91,7 @@ def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         name: {"rows": output["rows"], "tokens": output["got_tokens"]} for name, output in manifest["mix"].items()
     }
     packed = manifest.get("packed", {})
+    preference = manifest.get("preference")
     sequences = {
         name: {"length": packed["length"], **{key: one[key] for key in ("sequences", "efficiency")}}
         for name, one in packed.get("outputs", {}).items()
@@ -105,6 +106,7 @@ def _headline(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         "quarantined": bad,
         "mix": outputs,
         **({"packed": sequences} if sequences else {}),
+        **({"preference": preference["pairs"]} if preference else {}),
         "eval": {k: v for k, v in manifest["eval"].items() if k != "files"},
         "gates": {gate["name"]: gate["passed"] for gate in manifest["gates"]},
         "gate_details": {gate["name"]: gate["detail"] for gate in manifest["gates"]},
@@ -123,6 +125,8 @@ def _print_headline(headline: Mapping[str, Any]) -> None:
     for name, output in headline.get("packed", {}).items():
         filled = f"{output['efficiency']:.2%} filled"
         console.data(f"  packed     {name}: {output['sequences']:,} sequences of {output['length']:,}, {filled}")
+    if "preference" in headline:
+        console.data(f"  preference {headline['preference']:,} pairs")
     failed = [name for name, passed in headline["gates"].items() if not passed]
     console.data(f"  gates      {'all hold' if not failed else 'do not hold:'}")
     for name in failed:

@@ -15,7 +15,7 @@ from corpusforge.mix_tree import CONTROLS, GROUPS, PROFILES
 from corpusforge.units import Share, parse_amount
 from corpusforge.yaml_file import NO_VALUE, Change, Location, did_you_mean
 
-_SECTIONS = ("completion", "instruct", "packed")
+_SECTIONS = ("completion", "instruct", "packed", "preference")
 _PROFILE: Location = ("mix", "completion", "profile")
 Lines = Mapping[str, Any]
 
@@ -114,7 +114,7 @@ def _follower(
 ) -> Iterator[Change]:
     """The one share of `owner` that was not asked for, where its shares were all there was of it."""
     lines = _at(recipe, owner)
-    if not isinstance(lines, Mapping) or owner[1:2] == ("packed",):
+    if not isinstance(lines, Mapping) or owner[1:2] in (("packed",), ("preference",)):
         return
     places = [_place(recipe, (*owner, key)) for key in lines if key not in (*CONTROLS, "share")]
     before = {at: _share(_at(recipe, at)) for at in places}

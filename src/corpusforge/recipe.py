@@ -15,6 +15,7 @@ from corpusforge.errors import Problem, Problems, UsageError
 from corpusforge.generation import PROOFS, TASKS, Generation, read_generation
 from corpusforge.mix_tree import OutputTree, read_output
 from corpusforge.packed_settings import Packed, read_packed
+from corpusforge.preference_settings import Preference, read_preference
 from corpusforge.source import Share, Source, read_source
 from corpusforge.stage import Role
 from corpusforge.stage_use import StageUse, read_use
@@ -22,6 +23,7 @@ from corpusforge.yaml_file import Change, Location, YamlFile, did_you_mean, expa
 
 CURATE = ("normalise", "redact", "language", "quality", "dedup", "segment", "holdout", "decontaminate")
 ROLES: tuple[Role, ...] = ("domain", "labelled", "public")
+MIX = ("completion", "instruct", "packed", "preference")
 RESERVED = ("ingest", *TASKS, *PROOFS, "tokens", "mix")
 
 
@@ -144,6 +146,7 @@ class Recipe:
     instruct: OutputTree | None
     proofs: tuple[StageUse, ...] = ()
     packed: Packed | None = None
+    preference: Preference | None = None
 
     @property
     def name(self) -> str:
@@ -213,11 +216,12 @@ def read_recipe(path: Path, changes: Sequence[Change] = ()) -> Recipe:
     completion = read_output("completion", spec.mix, file, members, made) if "completion" in spec.mix else None
     instruct = read_output("instruct", spec.mix, file, members, made) if "instruct" in spec.mix else None
     for key in spec.mix:
-        if key not in ("completion", "instruct", "packed"):
-            hint = did_you_mean(key, ("completion", "instruct", "packed"))
+        if key not in MIX:
+            hint = did_you_mean(key, MIX)
             file.problems.append(file.problem(("mix", key), f"unknown key {key!r}.", hint))
     packed = read_packed(spec.mix["packed"], file, [*members, *made]) if "packed" in spec.mix else None
-    if not spec.mix.keys() - {"packed"}:
+    preference = read_preference(spec.mix, file, instruct, made="mcq" in made)
+    if not spec.mix.keys() - {"packed", "preference"}:
         file.problems.append(file.problem(("mix",), "the mix is empty.", "Add completion: or instruct:."))
     if spec.gates.canary_leak is not None and not spec.audit.canaries:
         hint = "Remove the gate, or plant some: audit: {canaries: 60}."
@@ -226,7 +230,8 @@ def read_recipe(path: Path, changes: Sequence[Change] = ()) -> Recipe:
     if problems:
         raise Problems(_in_order(problems))
     stages = (tuple(curate), generate.tasks)
-    return Recipe(spec, path, workspace, tuple(sources), *stages, completion, instruct, generate.proofs, packed)
+    mixed = (completion, instruct)
+    return Recipe(spec, path, workspace, tuple(sources), *stages, *mixed, generate.proofs, packed, preference)
 
 
 def _without_bad_values(value: Mapping[str, Any]) -> RecipeFile | None:

@@ -10,6 +10,7 @@ from corpusforge.engine_choice import KINDS, settings_class
 from corpusforge.generation import BY_RULES, PROOFS, WRITTEN, ForAll
 from corpusforge.mix_tree import PROFILES
 from corpusforge.packed_settings import Packed
+from corpusforge.preference_settings import Preference
 from corpusforge.recipe import CURATE, Also, RecipeFile
 from corpusforge.shards import write_json
 from corpusforge.source import SourceFile
@@ -51,7 +52,9 @@ def recipe_schema() -> dict[str, Any]:
     definitions.update(packed.pop("$defs", {}))
     profile = {"enum": list(PROFILES), "description": "Shares of domain and public under a name; see the README."}
     completion = {**output, "properties": {**output["properties"], "profile": profile}}
-    mix = {"completion": completion, "instruct": output, "packed": {"anyOf": [packed, {"type": ["boolean", "null"]}]}}
+    mix = {"completion": completion, "instruct": output}
+    for name, settings in (("packed", packed), ("preference", Preference.model_json_schema())):
+        mix[name] = {"anyOf": [settings, {"type": ["boolean", "null"]}]}
     schema["properties"]["mix"] = _closed(mix)
     schema["$schema"] = _DRAFT
     return schema

@@ -28,6 +28,7 @@ mix:
     public: {share: 80%}
   instruct: {rows: all, max_epochs: 2, qa: rest, mcq: 10%, reading: 30%, demo-queries: 25%}
   packed: {length: 256, loss_weights: {qa: {user: 0.1}}}
+  preference: {}
 """
 Row = dict[str, Any]
 
@@ -198,3 +199,27 @@ def test_the_packed_sequences_are_the_rows_to_the_token(
     assert found == {(row["id"], row["repeat"]): [*text_of(output, row).encode(), 256] for row in rows[output]}
     assert had == {name: size for name, size in sizes.items() if size}
     assert manifest["recipe"]["mix"]["packed"]["length"] == 256
+
+
+def test_preference_pairs_are_the_items_of_the_mix_and_of_nothing_else(
+    built: Path, rows: dict[str, list[Row]], manifest: Row
+) -> None:
+    """A pair of a held-out item, or a wrong answer told as the right one, would teach what the build promises not to."""
+    told = manifest["preference"]
+    pairs = [row for file in told["files"] for row in pq.read_table(built / file["path"]).to_pylist()]
+    items = {row["id"]: row for row in rows["instruct"] if row["task"] == "mcq"}
+    assert items
+    assert told["items"] == len(items) == len({row["id"] for row in pairs}) + sum(told["left_out"].values())
+    assert told["pairs"] == len(pairs) == sum(told["sources"].values()) > 0
+    for row in pairs:
+        item = items[row["id"]]
+        assert row["prompt"] + row["chosen"] == item["messages"]
+        assert row["rejected"] != row["chosen"]
+        assert row["rejected"][0]["content"] in row["prompt"][-1]["content"].splitlines()
+        assert (row["source"], row["parents"], row["grade"]) == (item["source"], item["parents"], "near")
+    files = {file["path"] for file in orjson.loads((built / "card.json").read_bytes())["files"]}
+    assert {file["path"] for file in told["files"]} <= files
+    readme = (built / "README.md").read_text()
+    assert "path: preference/*.parquet" in readme
+    assert f"{len(pairs)} preference pairs from {len(items)} multiple-choice rows" in readme
+    assert "preference pairs" in (built / "card.html").read_text()

@@ -10,7 +10,7 @@ from corpusforge.card.difference import Difference, Snapshot, compare, snapshot_
 from corpusforge.card.facts import Facts, FileFact
 from corpusforge.card.funnel import Funnel, make_funnel
 from corpusforge.card.leakage import Leakage, make_leakage
-from corpusforge.card.mixture import Blend, make_mixture
+from corpusforge.card.mixture import Blend, Preference, make_mixture, make_preference
 from corpusforge.card.people import People, make_people
 from corpusforge.card.planted import PlantedSection, make_planted
 from corpusforge.card.rights import Rights, make_rights, rights_blockers
@@ -57,7 +57,7 @@ class File(Section):
 
 
 class Card(Section):
-    """All that a card says. Rows count the tables of the mixes and of the hold-out, bytes all of their files."""
+    """All that a card says. Rows count the tables of mixes, preference pairs and hold-out, bytes all of their files."""
 
     format: Literal[1] = 1
     name: str
@@ -71,6 +71,7 @@ class Card(Section):
     verdict: Verdict
     difference: Difference | None
     mixture: tuple[Blend, ...]
+    preference: Preference | None = None
     funnel: Funnel
     people: People
     planted: PlantedSection | None = None
@@ -88,6 +89,7 @@ def make_card(facts: Facts, previous: Card | None = None) -> Card:
     rights = make_rights(facts)
     snapshot = snapshot_of(facts)
     files = [file for _, blend in facts.blends() for file in blend.files] + list(facts.eval.files)
+    files += facts.preference.files if facts.preference else ()
     return Card(
         name=facts.name,
         build=facts.build,
@@ -100,6 +102,7 @@ def make_card(facts: Facts, previous: Card | None = None) -> Card:
         verdict=make_verdict(facts, rights_blockers(rights)),
         difference=compare(previous.snapshot, snapshot) if previous else None,
         mixture=make_mixture(facts),
+        preference=make_preference(facts),
         funnel=make_funnel(facts),
         people=make_people(facts),
         planted=make_planted(facts),

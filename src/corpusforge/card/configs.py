@@ -39,10 +39,10 @@ class Column:
 
 
 def configs(card: Card) -> list[Config]:
-    """The configs that this build has: completion, instruct, then eval_qa, eval_mcq, eval_tasks_<name> …"""
+    """The configs that this build has: completion, instruct, preference, then eval_qa, eval_mcq, eval_tasks_<name> …"""
     parquet = [file for file in card.files if file.path.endswith(".parquet")]
     made = []
-    for folder in ("completion", "instruct"):
+    for folder in ("completion", "instruct", "preference"):
         files = tuple(file for file in parquet if PurePosixPath(file.path).parts[:-1] == (folder,))
         if files:
             made.append(Config(folder, "train", f"{folder}/*.parquet", files))

@@ -84,6 +84,15 @@ class MixFacts(Fact):
     instruct: BlendFacts | None = None
 
 
+class PreferenceFacts(Fact):
+    """The multiple-choice rows of the instruct mix as pairs of a right and a wrong answer."""
+
+    against: str = ""
+    items: int = 0
+    pairs: int = 0
+    files: tuple[FileFact, ...] = ()
+
+
 class EvalFacts(Fact):
     """The sealed hold-out."""
 
@@ -217,6 +226,7 @@ class Facts(Fact):
     sources: tuple[SourceFile, ...] = ()
     steps: tuple[StepFacts, ...] = ()
     mix: MixFacts = MixFacts()
+    preference: PreferenceFacts | None = None
     eval: EvalFacts = EvalFacts()
     samples: SampleFacts = SampleFacts()
     evidence: EvidenceFacts = EvidenceFacts()

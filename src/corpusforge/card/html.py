@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from corpusforge.card import charts, figures
 from corpusforge.card.answers import QUESTIONS, answers
 from corpusforge.card.card_json import Card
+from corpusforge.card.mixture import preference_sentence
 from corpusforge.card.questions import questions
 from corpusforge.card.synthetic import probe_line
 
@@ -35,7 +36,9 @@ def card_html(card: Card, approval: Approval | None = None) -> str:
         count=figures.count, share=figures.share, column=figures.column, size=figures.size, tokens=figures.tokens,
         marked=marked, words=lambda name: str(name).replace("_", " ").replace("-", " "),
     )  # fmt: skip
-    environment.globals.update(part=figures.part, plural=figures.plural, probe_line=probe_line)
+    environment.globals.update(
+        part=figures.part, plural=figures.plural, probe_line=probe_line, told_pairs=preference_sentence
+    )
     template = environment.get_template("card.html.jinja")
     return template.render(
         card=card,

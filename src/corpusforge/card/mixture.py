@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corpusforge.card.facts import BlendFacts, Facts, LeafFacts
+from corpusforge.card.figures import plural
 from corpusforge.card.section import Section
 
 # Below this a group is a sliver on a bar of the whole, so its leaves get a bar of their own.
@@ -49,6 +50,28 @@ class Blend(Section):
     synthetic_share: float
     groups: tuple[Group, ...]
     lens: tuple[str, ...]
+
+
+class Preference(Section):
+    """Pairs of a right and a wrong answer, made of so many multiple-choice rows of the instruct mix."""
+
+    against: str
+    items: int
+    pairs: int
+
+
+def make_preference(facts: Facts) -> Preference | None:
+    """The preference pairs of a build, if it has any part for them."""
+    told = facts.preference
+    return None if told is None else Preference(against=told.against, items=told.items, pairs=told.pairs)
+
+
+def preference_sentence(told: Preference) -> str:
+    """What the pairs are made of."""
+    made = (
+        f"{plural(told.pairs, 'preference pair')} from {plural(told.items, 'multiple-choice row')} of the instruct mix"
+    )
+    return f"{made}: the right answer against each {'slightly ' if told.against == 'near' else ''}wrong one."
 
 
 def make_mixture(facts: Facts) -> tuple[Blend, ...]:

@@ -6,7 +6,7 @@ from corpusforge.card.card_json import Card
 from corpusforge.card.figures import column, count, part, plural, precise, share, size, tokens
 from corpusforge.card.front_matter import front_matter_yaml
 from corpusforge.card.markdown import cell, table
-from corpusforge.card.mixture import Blend
+from corpusforge.card.mixture import Blend, preference_sentence
 from corpusforge.card.readme_evidence import evidence, hidden_lines, redactor_lines
 from corpusforge.card.rights import SourceRights
 from corpusforge.card.synthetic import ModelUse, probe_line, silent_sentence
@@ -17,7 +17,10 @@ def readme(card: Card) -> str:
     sections = [
         _head(card),
         _changes(card),
-        "## 1 What is in it?\n\n" + "\n".join(_blend(blend) for blend in card.mixture) + _held(card),
+        "## 1 What is in it?\n\n"
+        + "\n".join(_blend(blend) for blend in card.mixture)
+        + _preference(card)
+        + _held(card),
         _funnel(card),
         _people(card),
         _synthetic(card),
@@ -108,6 +111,10 @@ def amount(blend: Blend) -> str:
     """How much a mix holds: tokens in rows, or rows alone."""
     rows = f"{count(blend.rows)} rows"
     return rows if blend.unit == "rows" else f"{count(blend.got)} {blend.unit} in {rows}"
+
+
+def _preference(card: Card) -> str:
+    return f"\n{preference_sentence(card.preference)}\n" if card.preference else ""
 
 
 def _held(card: Card) -> str:
