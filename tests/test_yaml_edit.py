@@ -103,6 +103,10 @@ def test_a_file_with_mistakes_is_not_written_into(text: str) -> None:
         after(text, "mix.a", "3%")
 
 
+def test_a_whole_number_of_any_length_is_written() -> None:
+    assert after("mix: {a: 1}\n", "mix.a", 10**30) == f"mix: {{a: {10**30}}}\n"
+
+
 def test_what_was_saved_since_it_was_read_is_not_written_over(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("mix: {a: 2%}\n")

@@ -124,7 +124,7 @@ def _documents(row: Mapping[str, Any], decode: Decode) -> Iterator[dict[str, Any
 
 
 def _made_up(manifest: Mapping[str, Any], folder: Path, n: int, length: int, tokenizer: str) -> list[dict[str, Any]]:
-    """Completion rows from the first one behind each chosen multiple of `length`, cut where a sequence would be."""
+    """Completion rows from the one that holds each chosen multiple of `length`, cut where a sequence would be."""
     output = manifest["mix"].get("completion")
     if output is None:
         raise UsageError("has no packed output and no completion.", where=str(folder), hint="Add mix: {packed: {}}.")
@@ -135,7 +135,7 @@ def _made_up(manifest: Mapping[str, Any], folder: Path, n: int, length: int, tok
     open_: dict[str, Any] | None = None
     sofar = 0
     for row in _rows(output["files"], folder):
-        if open_ is None and places and sofar >= places[0] * length:
+        if open_ is None and places and sofar + row["tokens"] > places[0] * length:
             open_ = {"output": "completion", "place": places.pop(0), "of": total, "tokens": 0, "documents": []}
         if open_ is not None:
             took = min(row["tokens"], length - open_["tokens"])

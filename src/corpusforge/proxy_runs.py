@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpusforge.errors import UsageError
 from corpusforge.manifest import read_manifest
-from corpusforge.shards import write_json
+from corpusforge.shards import sha256_file, write_json
 from corpusforge.tune.proxies import Proxy
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _KEPT = "proxy.json"
 # How a run is fed, saved and told changes no loss; the batch does.
 _FREE = ("checkpoint", "log", "device", "parallel")
 SIDES = ("domain", "public")
+_MODEL = (".safetensors", ".bin", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,22 @@ class Task:
 def tasks(builds: Sequence[Path], config: Config, seeds: Sequence[int], out: Path) -> list[Task]:
     """The runs over some builds, one seed after the other; a run's folder is named by what makes its losses.
 
-    Raises UsageError for a build without packed text or without one side of the hold-out.
+    Raises UsageError for a build without packed text or without one side of the hold-out, and for two builds of the
+    same text, whose one run would count as two.
     """
     settings = {key: value for key, value in config.model_dump(mode="json").items() if key not in _FREE}
-    made = []
+    base = _weights(config.model.path)
+    made: list[Task] = []
     for seed in seeds:
         for build in builds:
             manifest = read_manifest(build)
             _check(build, manifest)
-            identity = json.dumps([_data(manifest), {**settings, "seed": seed}, MEASURED], sort_keys=True)
+            identity = json.dumps([_data(manifest), {**settings, "seed": seed}, MEASURED, *base], sort_keys=True)
             name = hashlib.sha256(identity.encode()).hexdigest()[:12]
+            if any(task.folder.name == name for task in made):
+                what = f"two shares come to the same records: {domain_share(manifest):.4%} of the tokens."
+                hint = "Name shares further apart, or mix more tokens."
+                raise UsageError(what, where=str(build), hint=hint)
             made.append(Task(build, domain_share(manifest), seed, out / "proxies" / name))
     return made
 
@@ -66,6 +73,14 @@ def _data(manifest: Mapping[str, Any]) -> list[str]:
     """The checksums of all that a run reads: what it trains on and what it is measured on."""
     packed = manifest["packed"]
     return [file["sha256"] for one in (packed["outputs"]["completion"], packed["holdout"]) for file in one["files"]]
+
+
+def _weights(path: str | None) -> list[str]:
+    """The checksums of the model that runs begin with, where it is a folder: another one under the same name makes
+    other losses."""
+    if path is None or not Path(path).is_dir():
+        return []
+    return [f"{file.name} {sha256_file(file)}" for file in sorted(Path(path).iterdir()) if file.suffix in _MODEL]
 
 
 def _check(build: Path, manifest: Mapping[str, Any]) -> None:

@@ -84,14 +84,15 @@ def sweep(
     return made
 
 
-def as_share(share: ShareLike) -> Fraction:
-    """A share as an exact fraction: `"2%"`, 0.02 or Fraction(1, 50). Raises UsageError for what is none."""
+def as_share(share: ShareLike, where: str = "--sweep") -> Fraction:
+    """A share as an exact fraction: `"2%"`, 0.02 or Fraction(1, 50). Raises UsageError for what is none, said
+    `where` it was asked."""
     try:
         exact = parse_share(share) if isinstance(share, str) else Fraction(str(share))
     except ValueError as error:
-        raise UsageError(str(error), where="--sweep") from None
+        raise UsageError(str(error), where=where) from None
     if not 0 <= exact <= 1:
-        raise UsageError(f"{share} is not a share from 0 to 1.", where="--sweep", hint="Write 2% or 0.02.")
+        raise UsageError(f"{share} is not a share from 0 to 1.", where=where, hint="Write 2% or 0.02.")
     return exact
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpusforge import console
 from corpusforge.errors import StepFailed, UsageError
+from corpusforge.manifest import read_manifest
 from corpusforge.train_command import as_ours
 from corpusforge.yaml_file import shown_path
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from corpusforge.tune.proxies import Proxies, Proxy
     from corpusforge.tune.tuning import Against, Proposal
     from corpusforge_train.config import Config
+
+_COMPARABLE = "Give mix.completion.tokens a number that every share can reach, and lower schedule.peak if runs diverge."
 
 
 def tune(
@@ -38,7 +42,6 @@ def tune(
     """
     from corpusforge.recipe import read_recipe
     from corpusforge.tune.page import write_report
-    from corpusforge.tune.tuning import REACH
 
     config = _config(config_file, changes)
     count = _seed_count(config, seeds)
@@ -46,12 +49,11 @@ def tune(
     told = read_recipe(recipe)
     _check(told)
     target = _tokens(tokens)
+    if not math.isfinite(budget):
+        raise UsageError(f"{budget} is no number of nats.", where="--budget", hint="Write 0.05.")
     place = out or Path("runs") / told.name / "tune"
-    runs = _runs(recipe, wanted, config_file, config, changes, count, builds, place, quiet)
+    runs = _runs(recipe, wanted, config_file, config, changes, count, target, builds, place, quiet)
     proxies = _gathered(runs, config)
-    if target is not None and target > REACH * proxies.measured:
-        what = f"the law reaches {REACH:g} times the {proxies.measured:,.0f} tokens measured, not {target:,}."
-        raise UsageError(what, where="--tokens", hint=f"Mix {target / REACH:,.0f} tokens or more for the proxies.")
     proposal = _proposal(proxies, budget, target, config)
     written = write_report(place, told.name, proxies, proposal)
     if as_json:
@@ -106,9 +108,12 @@ def _seed_count(config: Config, asked: int | None) -> int:
 
 
 def _shares(text: str) -> list[str]:
+    from corpusforge.sweep import as_share
     from corpusforge.tune.tuning import LEAST_SHARES
 
     shares = [part.strip() for part in text.split(",") if part.strip()]
+    for share in shares:
+        as_share(share, "--shares")
     if len(shares) < LEAST_SHARES:
         what = f"{len(shares)} shares are too few: a law has three parameters to find."
         raise UsageError(what, where="--shares", hint="Write --shares 1%,2%,5%,10%.")
@@ -119,9 +124,26 @@ def _tokens(text: str | None) -> int | None:
     from corpusforge.units import parse_count
 
     try:
-        return None if text is None else parse_count(text)
+        count = None if text is None else parse_count(text)
     except ValueError as error:
         raise UsageError(str(error), where="--tokens") from None
+    if count == 0:
+        raise UsageError("a run of no tokens has no share.", where="--tokens", hint="Write 2B, 12M or 250k.")
+    return count
+
+
+def _check_target(target: int | None, measured: float, config: Config) -> None:
+    """Raises UsageError for a run that proxies of so many tokens tell nothing of; known before any is trained."""
+    from corpusforge.tune.tuning import REACH
+
+    if target is None:
+        return
+    if target > REACH * measured:
+        what = f"the law reaches {REACH:g} times the {measured:,.0f} tokens measured, not {target:,}."
+        raise UsageError(what, where="--tokens", hint=f"Mix {target / REACH:,.0f} tokens or more for the proxies.")
+    if config.schedule.kind != "constant" and abs(target / measured - 1) > 0.01:
+        what = "the rate of these runs is not constant, so that nothing is known of another number of tokens."
+        raise UsageError(what, where="--tokens", hint="Set schedule.kind to constant in the config.")
 
 
 def _runs(
@@ -131,6 +153,7 @@ def _runs(
     config: Config,
     changes: Sequence[str],
     seeds: int,
+    target: int | None,
     builds: Path | None,
     out: Path,
     quiet: bool,
@@ -144,6 +167,7 @@ def _runs(
     siblings = sweep(recipe, shares, builds, reporter=Progress(quiet))
     folders = [sibling.folder for sibling in siblings]
     todo = proxy_runs.tasks(folders, config, range(config.seed, config.seed + seeds), out)
+    _check_target(target, read_manifest(folders[0])["mix"]["completion"]["wanted_tokens"], config)
     found = []
     for number, task in enumerate(todo, 1):
         if not quiet:
@@ -162,18 +186,18 @@ def _gathered(runs: Sequence[Proxy], config: Config) -> Proxies:
     try:
         return gather(runs, paired=config.model.random is not None)
     except ValueError as error:
-        hint = "Give mix.completion.tokens a number that every share can reach."
-        raise UsageError(f"{error}, so no law compares them.", where="--shares", hint=hint) from None
+        raise UsageError(f"{error}, so no law compares them.", where="--shares", hint=_COMPARABLE) from None
 
 
 def _proposal(proxies: Proxies, budget: float, tokens: int | None, config: Config) -> Proposal:
     from corpusforge.tune.tuning import tune as decide
 
     against: Against = "least" if config.model.random is not None else "before"
-    if tokens is not None and proxies.tokens.shape[1] == 1 and abs(tokens / proxies.measured - 1) > 0.01:
-        what = "the rate of these runs is not constant, so that nothing is known of another number of tokens."
-        raise UsageError(what, where="--tokens", hint="Set schedule.kind to constant in the config.")
-    return decide(proxies, budget, tokens, against)
+    try:
+        return decide(proxies, budget, tokens, against)
+    except ValueError as error:
+        hint = "Name shares further apart, or mix more tokens."
+        raise UsageError(f"{error}.", where="the proxies", hint=hint) from None
 
 
 def _tell(proposal: Proposal, proxies: Proxies, page: Path) -> None:

@@ -132,7 +132,8 @@ def _replaced(text: str, node: yaml.ScalarNode, change: Change, path: Path) -> _
 def _scalar(value: Any, quotes: str = "") -> str:
     """A value as YAML, in the quotes that were there; plain where it means the same without them."""
     if not isinstance(value, str):
-        return orjson.dumps(value).decode()
+        # A whole number may be longer than JSON's 64 bits.
+        return str(value) if type(value) is int else orjson.dumps(value).decode()
     if quotes == "'" and "'" not in value:
         return f"'{value}'"
     if not quotes and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._%+-]*", value) and value == value.strip():

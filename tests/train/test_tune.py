@@ -158,8 +158,13 @@ def test_what_cannot_be_right_is_said_before_anything_is_built(
         tuned(changes=["data.outputs=[completion, instruct]"])
     with pytest.raises(UsageError, match="a seed changes nothing"):
         tuned(changes=["model={path: somewhere}"])
-    with pytest.raises(UsageError, match="--tokens"):
-        tuned(tokens="many")
+    with pytest.raises(UsageError, match=r"--shares.*'some'"):
+        tuned(shares="1%,2%,some")
+    for count in ("many", "0"):
+        with pytest.raises(UsageError, match="--tokens"):
+            tuned(tokens=count)
+    with pytest.raises(UsageError, match="--budget"):
+        tuned(budget=float("inf"))
     whole = read_recipe(RECIPE)
     stage = MixStage.model_validate({"until": "80%", "shares": {"domain": "2%"}})
     for other, said in (
@@ -182,9 +187,37 @@ def test_a_build_without_public_hold_out_is_refused(
         proxy_runs.tasks([tmp_path], configure(), [17], tmp_path)
 
 
-def test_a_run_beyond_the_law_is_refused(tuned: Callable[..., None]) -> None:
+def test_a_run_beyond_the_law_is_refused_before_any_proxy_is_trained(
+    tuned: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*words: object) -> None:
+        raise AssertionError("nothing may be trained")
+
+    monkeypatch.setattr(proxy_runs, "run", never)
     with pytest.raises(UsageError, match="reaches 10 times"):
         tuned(tokens="1M")
+    with pytest.raises(UsageError, match="rate of these runs is not constant"):
+        tuned(tokens="4000", changes=["schedule.kind=cosine"])
+
+
+def test_shares_of_the_same_records_are_not_counted_as_two_runs(
+    siblings: list[Path], configure: Callable[..., Config], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"same records.*further apart"):
+        proxy_runs.tasks([siblings[0], siblings[1], siblings[0]], configure(), [17], tmp_path)
+
+
+def test_another_model_under_the_same_name_is_another_run(
+    siblings: list[Path], configure: Callable[..., Config], tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    config = configure(model={"path": str(base), "random": None})
+    folders = set()
+    for weights in (b"one", b"two", b"one"):
+        (base / "model.safetensors").write_bytes(weights)
+        folders.add(proxy_runs.tasks(siblings[:1], config, [17], tmp_path)[0].folder)
+    assert len(folders) == 2
 
 
 def test_without_the_extra_it_says_what_to_install(tuned: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:

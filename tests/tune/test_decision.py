@@ -89,6 +89,23 @@ def test_public_text_that_is_lost_at_every_share_gets_no_share() -> None:
     assert any("already at" in one for one in found.missing)
 
 
+def test_a_run_that_diverged_is_not_compared() -> None:
+    runs = [Proxy(share, 1, [10.0], [float("nan") if share == 0.2 else 1.0], [1.0], (2.0, 1.0)) for share in SHARES]
+    with pytest.raises(ValueError, match="diverged"):
+        gather(runs, paired=False)
+
+
+def test_draws_that_allow_no_share_hold_the_proposal_down() -> None:
+    proxies = measured(WIDE, 1)
+    proxies = replace(proxies, paired=False, before=np.full_like(proxies.before, proxies.public[:, -1].min()))
+    for budget in np.linspace(0.0005, 0.02, 6):
+        found = tune(proxies, float(budget), against="before", count=150)
+        if found.share is not None and found.interval is not None:
+            assert found.interval[0] <= found.share <= found.interval[1]
+            if found.share == found.shares[0]:
+                assert found.bound == "budget"
+
+
 def test_three_runs_cannot_tell_noise_from_a_law() -> None:
     three = Shape(WIDE.domain, WIDE.public, (0.02, 0.1, 0.5))
     found = tune(measured(three, 1, seeds=1), 0.05, against="least", count=100)

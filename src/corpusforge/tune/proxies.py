@@ -69,7 +69,7 @@ class Proxies:
 
 
 def gather(runs: Sequence[Proxy], paired: bool) -> Proxies:
-    """Runs as arrays, by share and seed. Raises ValueError where they end after different tokens.
+    """Runs as arrays, by share and seed. Raises ValueError where they end after different tokens, or diverged.
 
     On the way there they may be measured wherever their sequences happen to end; each has its own tokens.
     """
@@ -80,6 +80,8 @@ def gather(runs: Sequence[Proxy], paired: bool) -> Proxies:
     tokens = np.array([run.tokens for run in ordered], dtype=np.float64)
     if np.ptp(tokens[:, -1]) > _EQUAL * tokens[:, -1].mean():
         raise ValueError("the runs end after different tokens")
+    if not all(np.isfinite([*run.domain, *run.public, *run.before]).all() for run in ordered):
+        raise ValueError("a run diverged and has losses that are no numbers")
     seeds = {share: [run.seed for run in ordered if run.share == share] for share in {run.share for run in ordered}}
     crossed = len({tuple(one) for one in seeds.values()}) == 1
     return Proxies(

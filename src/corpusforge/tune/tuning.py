@@ -108,13 +108,14 @@ def tune(
             if not [*_unsure(again[3], shares, freedom + runs * (times - 1), budget), *_flat(again[0])]:
                 more = runs * (times - 1)
                 break
-    known = chosen[~np.isnan(chosen)]
-    share = _rounded(float(np.median(known)), float(shares[0])) if len(known) and not missing else None
+    # A draw in which no share keeps the budget stands for the least, or the others would speak for it.
+    known = np.where(np.isnan(chosen), shares[0], chosen)
+    share = None if missing else _rounded(float(np.median(known)), float(shares[0]))
     interval = _widest(by_law, shares)
     reference = float(np.median(public[:, 0])) if against == "least" else float(proxies.before[:, 1].mean())
     return Proposal(
         share,
-        (interval.low, interval.high) if len(known) else None,
+        None if np.isnan(chosen).all() else (interval.low, interval.high),
         _bound(known, shares, rise, budget) if share is not None else None,
         None if share is None else _interval(_at(shares, domain[:, :1] - domain, share)),
         None if share is None else _interval(_at(shares, rise, share)),
@@ -172,9 +173,8 @@ def _bound(known: Array, shares: Array, rise: Array, budget: float) -> Literal["
     if (known >= shares[-1]).mean() >= 0.5:
         return "most"
     chosen = float(np.median(known))
-    return (
-        "budget" if abs(float(np.median(_at(shares, rise, chosen))) - budget) < 0.1 * abs(budget) + 1e-4 else "domain"
-    )
+    near = abs(float(np.median(_at(shares, rise, chosen))) - budget) < 0.1 * abs(budget) + 1e-4
+    return "budget" if near or chosen <= shares[0] else "domain"
 
 
 def _at(shares: Array, curves: Array, share: float) -> Array:
