@@ -112,7 +112,8 @@ class Checkpointer:
             self._thread = None
         if self._failed:
             error = self._failed.pop()
-            raise TrainError(f"a checkpoint could not be written ({error}).", where=str(self._folder)) from error
+            what = f"a checkpoint could not be written ({error})."
+            raise TrainError(what, where=str(self._folder), hint="Is there room on the disk?") from error
 
     def _write(self, final: Path, told: str, weights: dict[str, Tensor], optimizer: Any, best: Any) -> None:
         from safetensors.torch import save_file
