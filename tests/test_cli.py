@@ -194,7 +194,7 @@ def test_an_interrupted_build_says_so_exits_130_and_goes_on(corpus: Path, tmp_pa
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "run the same command again to go on" in err
     assert "Traceback" not in err
