@@ -41,10 +41,13 @@ def train(
         raise UsageError(f"the trainer's libraries are not installed ({error.name}).", hint=hint) from error
     except TrainError as error:
         raise as_ours(error) from error
-    if not dry_run:
+    pairs = "pairs" in told or any("pairs" in row for row in told.get("ledger", ()))
+    if not dry_run and not pairs:
         write_report(Path(told["out"]), folder, builds)
     if as_json:
         console.data_json(told)
+    elif pairs:
+        _print_pairs(told, dry_run)
     elif dry_run:
         _print_plan(told)
     else:
@@ -100,6 +103,16 @@ def _probed(probe: Mapping[str, Any] | None) -> str:
     peak = "" if probe["peak_bytes"] is None else f", {probe['peak_bytes'] / 1e9:,.1f} GB at most"
     took, step = console.duration(probe["seconds"]), probe["seconds_per_step"]
     return f"about {took} on {probe['device']}: {step:,.2f} s a step, {probe['tokens_per_second']:,.0f} tok/s{peak}"
+
+
+def _print_pairs(told: Mapping[str, Any], dry_run: bool) -> None:
+    if not dry_run:
+        pairs = sum(row["pairs"] for row in told["ledger"])
+        console.data(f"tuned on {pairs:,} preference pairs in {told['step']:,} steps: {told['out']}/final")
+        return
+    console.data(f"{told['steps']:,} steps over {told['pairs']:,} preference pairs, {told['epochs']} times\n")
+    rows = [(row["source"], row["epoch"] + 1, f"{row['pairs']:,}", f"{row['tokens']:,}") for row in told["sources"]]
+    console.table(("source", "epoch", "pairs", "tokens"), rows, right=(1, 2, 3))
 
 
 def _print_plan(told: Mapping[str, Any]) -> None:

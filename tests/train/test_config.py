@@ -24,7 +24,7 @@ def test_the_configs_that_are_shipped_are_right(path: Path) -> None:
     config = load_config(path, ("schedule.peak=2e-5", *(() if random else ("model.path=here",))))
     assert config.model.path == (None if random else "here")
     assert config.schedule.peak == 2e-5
-    assert (config.lora is not None) == (path.stem in {"lora", "demo-lora", "sft-only"})
+    assert (config.lora is not None) == (path.stem in {"dpo", "lora", "demo-lora", "sft-only"})
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:

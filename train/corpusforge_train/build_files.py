@@ -32,13 +32,17 @@ class Build:
     def check(self) -> None:
         """Raises TrainError if a packed file is missing or has other bytes than the manifest says."""
         for file in self.packed["files"]:
-            path = self.folder / file["path"]
-            if not path.is_file() or _sha256(path) != file["sha256"]:
-                raise TrainError("is missing or damaged.", where=str(path), hint="Build again.")
+            check_file(self.folder / file["path"], file["sha256"])
 
     def licences(self) -> dict[str, str]:
         """The licence of each source."""
         return {source["name"]: _name(source["licence"]) for source in self.manifest["sources"]}
+
+
+def check_file(path: Path, sha256: str) -> None:
+    """Raises TrainError if a file of the build is missing or has other bytes than the manifest says."""
+    if not path.is_file() or _sha256(path) != sha256:
+        raise TrainError("is missing or damaged.", where=str(path), hint="Build again.")
 
 
 def read_build(folder: Path) -> Build:

@@ -65,6 +65,10 @@ def start(
 
     config = load_config(config_file, tuple(changes))
     build = read_build(folder)
+    if dry and config.dpo is not None:
+        from corpusforge_train.preference import dry_run as dry_tune
+
+        return dry_tune(build, config)
     if dry:
         from corpusforge_train.dry_run import decoder, dry_run, samples
 
@@ -72,8 +76,12 @@ def start(
         shown = samples(build, config, decoder(build, config), 3, sys.stdout.isatty())
         return {**figures, "samples": shown}
     who = check_approval(build, cards, unapproved)
+    place = out or Path("runs") / str(build.manifest["name"]) / f"{folder.resolve().name}-{config_file.stem}"
+    if config.dpo is not None:
+        from corpusforge_train.preference import tune
+
+        return {"out": str(place), **tune(build, config, place, who)}
     from corpusforge_train.loop import Run
 
-    place = out or Path("runs") / str(build.manifest["name"]) / f"{folder.resolve().name}-{config_file.stem}"
     receipt = Run(build, config, place, who).train()
     return {"out": str(place), **receipt}

@@ -88,6 +88,13 @@ class Prompt(Closed):
     hidden: int | None = Field(None, ge=1, description="Width of p-tuning's network; by default the model's.")
 
 
+class Dpo(Closed):
+    """Preference tuning of `lora` on a build's pairs through TRL (DPO, Rafailov et al. 2023); `batch` counts pairs."""
+
+    beta: float = Field(0.1, gt=0, le=10, description="How strongly the model is held to the one it begins with.")
+    epochs: int = Field(1, ge=1, le=10)
+
+
 class Data(Closed):
     """Which packed outputs of the build are trained on; several are blended so that each keeps its share."""
 
@@ -202,6 +209,7 @@ class Config(Closed):
     model: Model
     lora: Lora | None = None
     prompt: Prompt | None = None
+    dpo: Dpo | None = None
     data: Data = Data()
     batch: Batch = Batch()
     schedule: Schedule = Schedule()
@@ -226,6 +234,22 @@ class Config(Closed):
                 raise ValueError("adapters merge into whole weights: merge them without lora.base 4bit")
             if self.parallel.kind == "fsdp":
                 raise ValueError("weights of 4 bits are not parted: parallel.kind is data with lora.base 4bit")
+        return self
+
+    @model_validator(mode="after")
+    def _preferring(self) -> Config:
+        if self.dpo is None:
+            return self
+        if self.lora is None or self.lora.base == "4bit":
+            raise ValueError("dpo needs lora on whole weights: the model without its adapters is the reference")
+        if self.model.attention not in ("sdpa", "eager"):
+            raise ValueError("dpo fills its batches up: model.attention is sdpa or eager")
+        if self.batch.sequences % self.batch.micro:
+            raise ValueError("with dpo, batch.sequences is a multiple of batch.micro")
+        kept = {"data": Data(), "loss": Loss(), "checkpoint": Checkpoint(), "holdout": Holdout()}
+        unused = [name for name, default in {**kept, "parallel": Parallel()}.items() if getattr(self, name) != default]
+        if unused:
+            raise ValueError(f"dpo reads nothing of {', '.join(unused)}")
         return self
 
     def identity(self) -> dict[str, Any]:

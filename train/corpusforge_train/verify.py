@@ -14,6 +14,7 @@ from corpusforge_train.data import Feed
 from corpusforge_train.errors import TrainError, WrongUse
 from corpusforge_train.ledger import RECEIPT, Ledger
 from corpusforge_train.plan import make_plan, stages_differ
+from corpusforge_train.preference import recount
 
 _CLAIMED = {"config", "manifest_sha256", "build", "name", "recipe", "licences", "plan_hash", "position", "ledger"} | {
     "step",
@@ -52,6 +53,8 @@ def verify(folder: Path, build: Build) -> list[str]:
         own = {key: build.manifest[key] for key in ("build", "name", "recipe")} | {"licences": build.licences()}
         wrong += [f"what it says of the {key} is not in the manifest." for key in own if receipt[key] != own[key]]
     build.check()
+    if config.dpo is not None:
+        return wrong + recount(folder, build, config, receipt)
     plan = make_plan(build, config.data.outputs)
     if receipt["plan_hash"] != plan.hash:
         wrong.append("the data plan is another: other sequences, or another order.")

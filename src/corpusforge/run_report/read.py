@@ -35,6 +35,9 @@ def read_run(run: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     Raises UsageError where the folder holds no run.
     """
     receipt = read_receipt(run)
+    if receipt["config"].get("dpo") is not None:
+        hint = "Read log.jsonl and the README.md in final/."
+        raise UsageError("is a run of preference tuning, which has no report.", where=str(run), hint=hint)
     lines = list(_lines(run / "log.jsonl"))
     config, packed = receipt["config"], manifest["packed"]
     outputs = config["data"]["outputs"]
