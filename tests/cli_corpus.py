@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,12 @@ def built(recipe: Path) -> Path:
     """Build in this process; the build's folder."""
     builds = recipe.parents[1] / "builds"
     return build(read_recipe(recipe), builds, Progress(quiet=True), Run(workers=1)).folder
+
+
+def copied(recipe: Path, folder: Path) -> Path:
+    """Copy a recipe's workspace, its builds too, to `folder`; the recipe there."""
+    shutil.copytree(recipe.parents[1], folder)
+    return folder / "recipes" / recipe.name
 
 
 def planned(recipe: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 from corpusforge.curate.language import Language
 from corpusforge.stage import Stage
 
-from .cli_corpus import RECIPE, built, make_corpus, planned
+from .cli_corpus import RECIPE, built, copied, make_corpus, planned
 
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -27,9 +27,7 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(built_once: Path, tmp_path: Path) -> Path:
     """The recipe in a private copy of the built workspace."""
-    target = tmp_path / "corpus"
-    shutil.copytree(built_once.parents[1], target)
-    return target / "recipes" / built_once.name
+    return copied(built_once, tmp_path / "corpus")
 
 
 def edited(recipe: Path, old: str, new: str) -> None:

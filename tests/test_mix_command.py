@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from corpusforge.cli import app
 from corpusforge.errors import InfeasibleMix, Problems, UsageError
 from corpusforge.manifest import read_manifest
 
-from .cli_corpus import built, make_corpus
+from .cli_corpus import built, copied, make_corpus
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +40,7 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(built_once: Path, tmp_path: Path) -> Path:
     """The recipe in a private copy of the built workspace."""
-    target = tmp_path / "corpus"
-    shutil.copytree(built_once.parents[1], target)
-    return target / "recipes" / built_once.name
+    return copied(built_once, tmp_path / "corpus")
 
 
 def mix(recipe: Path, *words: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +14,7 @@ from corpusforge.progress import Progress
 from corpusforge.recipe import Run
 from corpusforge.sweep import Sibling, sweep
 
-from .cli_corpus import built, make_corpus
+from .cli_corpus import built, copied, make_corpus
 
 SHARES = ("10%", "20%", 0.4)
 
@@ -30,9 +29,7 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(built_once: Path, tmp_path: Path) -> Path:
     """The recipe in a private copy of the built workspace."""
-    target = tmp_path / "corpus"
-    shutil.copytree(built_once.parents[1], target)
-    return target / "recipes" / built_once.name
+    return copied(built_once, tmp_path / "corpus")
 
 
 def steps(recipe: Path) -> dict[str, int]:
@@ -65,8 +62,7 @@ class Listener(Progress):
 def swept(built_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Swept:
     """One sweep after a build, with what it found and left."""
     folder = tmp_path_factory.mktemp("swept") / "corpus"
-    shutil.copytree(built_once.parents[1], folder)
-    recipe = folder / "recipes" / built_once.name
+    recipe = copied(built_once, folder)
     latest = folder / "builds" / "own" / "latest"
     before, was, heard = steps(recipe), latest.read_text(), Listener()
     siblings = sweep(recipe, SHARES, folder / "builds", reporter=heard)

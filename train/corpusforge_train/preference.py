@@ -69,12 +69,12 @@ def tokens_of(tokenizer: Any, pair: Pair) -> tuple[int, int]:
     return right, wrong
 
 
-def planned(build: Build, settings: Dpo, tokenizer: Any) -> tuple[list[dict[str, Any]], int]:
-    """The ledger that a whole run must come to, a row for each source and epoch, and the longest conversation."""
+def planned(pairs: Sequence[Pair], settings: Dpo, tokenizer: Any) -> tuple[list[dict[str, Any]], int]:
+    """The ledger that a run over pairs comes to, a row for each source and epoch; and the longest conversation."""
     count: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
     longest = 0
-    for pair in read_pairs(build):
+    for pair in pairs:
         sizes = tokens_of(tokenizer, pair)
         count[pair["source"]] += 1
         tokens[pair["source"]] += sum(sizes)
@@ -90,7 +90,7 @@ def planned(build: Build, settings: Dpo, tokenizer: Any) -> tuple[list[dict[str,
 def dry_run(build: Build, config: Config) -> dict[str, Any]:
     """What a run would do: steps, and pairs and tokens by source and epoch. Raises WrongUse for what would stop it."""
     settings = _settings(config)
-    rows, longest = planned(build, settings, read_tokenizer(build, config.model.path))
+    rows, longest = planned(read_pairs(build), settings, read_tokenizer(build, config.model.path))
     _check_fits(config, longest)
     pairs = sum(row["pairs"] for row in rows) // settings.epochs
     return {
@@ -122,7 +122,7 @@ def tune(build: Build, config: Config, out: Path, approved_by: str | None) -> di
     from corpusforge_train.dpo import run_dpo
 
     pairs, tokenizer = read_pairs(build), read_tokenizer(build, config.model.path)
-    wanted, longest = planned(build, settings, tokenizer)
+    wanted, longest = planned(pairs, settings, tokenizer)
     _check_fits(config, longest)
     return run_dpo(build, config, settings, out, pairs, tokenizer, wanted, _receipt(build, config, approved_by))
 
@@ -132,7 +132,7 @@ def recount(folder: Path, build: Build, config: Config, receipt: Mapping[str, An
     wrong = []
     if receipt["plan_hash"] != plan_hash(build):
         wrong.append("the preference pairs are others, or in another order.")
-    elif planned(build, _settings(config), read_tokenizer(build, str(folder)))[0] != receipt["ledger"]:
+    elif planned(read_pairs(build), _settings(config), read_tokenizer(build, str(folder)))[0] != receipt["ledger"]:
         wrong.append("the ledger differs: it says one thing and the build's files another.")
     return wrong
 
