@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,10 +119,21 @@ def test_an_engine_that_is_dead_for_one_worker_is_asked_by_none(tmp_path: Path) 
         ending.begin(None)
 
 
+class Unseen(subprocess.Popen[bytes]):
+    """A process that has ended before who started it looks: a server can fail at once, and a machine can be busy."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        if "corpusforge.generate.engines.supervise" in self.args:  # type: ignore[operator]
+            self.wait(30)
+
+
+@pytest.mark.parametrize("starter", [subprocess.Popen, Unseen])
 def test_a_server_that_did_not_start_is_started_by_no_other_shard_of_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starter: type[subprocess.Popen[bytes]]
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(subprocess, "Popen", starter)
     monkeypatch.setenv("VLLM_API_KEY", "secret")
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     starts = tmp_path / "starts"

@@ -25,6 +25,7 @@ import orjson
 from corpusforge import ending
 from corpusforge.errors import StepFailed
 from corpusforge.generate.engines.settings import EngineSettings
+from corpusforge.generate.engines.supervise import SERVER_ENDED
 from corpusforge.manifest import fingerprint
 from corpusforge.shards import write_bytes
 
@@ -181,7 +182,10 @@ class LocalServer:
         threading.Thread(target=supervisor.wait, daemon=True).start()
         until = time.monotonic() + 60
         while not (self.folder / "server.json").exists():
-            if time.monotonic() > until or self.stop.wait(0.02) or supervisor.poll() is not None:
+            ended = supervisor.poll()
+            if ended == SERVER_ENDED:
+                return  # it was started, and had ended before its file was seen here
+            if time.monotonic() > until or self.stop.wait(0.02) or ended is not None:
                 raise self._failed("could not be started")
 
     def _healthy(self) -> bool:

@@ -22,11 +22,12 @@ import orjson
 
 POLL = 0.2
 POLITE_SECONDS = 15.0
+SERVER_ENDED = 3  # an exit code that Python gives no failure of its own
 _PR_SET_PDEATHSIG = 1
 
 
 def main(folder: Path) -> int:
-    """Start the server of a folder and stay with it; the exit code is 0 if it ended because nobody used it."""
+    """Start the server of a folder and stay with it: 0 if nobody used it any more, SERVER_ENDED if it ended by itself."""
     alive = os.open(folder / "alive", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(alive, fcntl.LOCK_EX)
     told: Any = orjson.loads((folder / "command.json").read_bytes())
@@ -50,7 +51,7 @@ def main(folder: Path) -> int:
         # Holds `users` from here to the end, so that whoever comes now waits and then starts a new server.
         unused = _until_unused(server, users, float(told["linger"]))
         (folder / "server.json").unlink(missing_ok=True)
-        return 0 if unused else 1
+        return 0 if unused else SERVER_ENDED
     finally:
         end(server)
 
