@@ -69,6 +69,61 @@ def test_codes_as_people_type_them_in_chats(turn: str) -> None:
     assert made.spans
 
 
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "tomquillgmailcom",
+        "tq 56 gmailcom",
+        "send it to quill 004 hotmailcom",
+        "tom.quill@gmailcom",
+        "mine is tom_quillyahoo co uk",
+    ],
+)
+def test_an_address_whose_signs_an_export_dropped_goes(turn: str) -> None:
+    made = redacted(chat(("user", "", turn)), ner="none")
+    assert [span.kind for span in made.spans] == ["EMAIL_ADDRESS"]
+    assert "uill" not in made.text
+    assert "56" not in made.text
+
+
+@pytest.mark.parametrize("turn", ["hotmail com does not open", "i use gmailcom or hotmailcom", "is email common here"])
+def test_a_mail_service_is_nobodys_address(turn: str) -> None:
+    assert redacted(chat(("user", "", turn)), ner="none").messages == chat(("user", "", turn)).messages
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        (("user", "", "my name is Tom Quill"), ("user", "", "it is 1993")),
+        (("user", "", "Tom Quill"), ("user", "", "2014.")),
+        (("user", "", "hello"), ("user", "", "1918")),
+        (("agent", "", "What are the last four digits, please?"), ("user", "", "2058")),
+        (("user", "", "oh okay the last 4 digits are 2002"),),
+        (("user", "", "8042 and 6000"),),
+    ],
+)
+def test_the_end_of_a_number_goes_though_it_could_be_a_year(turns: tuple[tuple[str, str, str], ...]) -> None:
+    made = redacted(chat(*turns))
+    assert made.messages is not None
+    last = made.messages[-1].content
+    assert "<ACCOUNT_NUMBER_" in last
+    assert not any(turn[-4:].rstrip(".") in last for *_, turn in turns[-1:])
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        (("user", "", "toyota prius"), ("user", "", "2017")),
+        (("user", "", "I am Tom Quill"), ("agent", "", "In which year was it built?"), ("user", "", "1993")),
+        (("agent", "", "How many do you need, please?"), ("user", "", "it is 1918")),
+    ],
+)
+def test_a_year_that_was_asked_for_or_is_of_today_stays(turns: tuple[tuple[str, str, str], ...]) -> None:
+    made = redacted(chat(*turns))
+    assert made.messages is not None
+    assert made.messages[-1].content == turns[-1][2]
+
+
 def test_docs_keep_towns_dates_and_products() -> None:
     text = "Released on 4 March 2019 in Helsinki by Roadify Transit for Paraguayan users."
     assert redacted(record(text, kind="doc"), ner="none").text == text

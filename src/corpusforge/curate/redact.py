@@ -167,7 +167,7 @@ class Redact(Stage):
     """
 
     name = "redact"
-    version = 4
+    version = 5
     libraries = ("presidio-analyzer", "spacy", "phonenumbers", "tldextract", "regex", "google-re2")
     Settings = RedactSettings
 

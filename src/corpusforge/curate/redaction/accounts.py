@@ -214,6 +214,14 @@ ACCOUNTS: tuple[Rule, ...] = (
     Rule("ACCOUNT_NUMBER", "corrected-number",
          r"\b(?:(?:actually|absolutely|correct(?:ly)?|that one is|transfer to|\d{4}[ ](?:and|amd|to))[ ]+)"
          r"(?P<v>\d{4})\s*[.!]?\s*\Z", 0.5, digits=4, check=_said_number, chat_only=True),
+    # `last 4 digits are 2002`: no year, though it looks like one.
+    Rule("ACCOUNT_NUMBER", "last-digits",
+         r"\b(?:last|final|first)[ ](?:four|4|few)?[ ]?(?:digits?|numbers?)(?:[ ](?:is|are|of|my|the|on|it|ssn|card"
+         r"|account|number)){0,6}[ :,=-]+(?P<v>\d{4})(?![\w-]|\.\d)", 0.5, ("digit", "number"), digits=4,
+         chat_only=True),
+    Rule("ACCOUNT_NUMBER", "two-numbers",
+         r"\A\s*(?!19|20)\d{4}[ ]?(?:and|amd|to|or|&|,)[ ]?(?P<v>\d{4})\s*[.!]?\s*\Z", 0.5, digits=8, chat_only=True,
+         longest=120, gate=_alone(r"\d{4}[ ]?(?:and|amd|to|or|&|,)[ ]?\d{4}")),
     Rule("ACCOUNT_NUMBER", "long-number", r"(?<![\w./-])\d{12,24}(?![\w/-]|\.\d)", 0.5, digits=12, chat_only=True),
     Rule("ACCOUNT_NUMBER", "bare-code",
          r"\A\s*(?P<v>(?:[A-Z]{1,3}|\d{1,4})(?:[ -](?:[A-Z]{1,3}|\d{1,9})){1,7})\s*[.!]?\s*\Z",

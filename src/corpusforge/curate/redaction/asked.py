@@ -32,6 +32,39 @@ _QUESTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
      r"(?:[ ]+[^\W\d_][\w'’.-]*){0,3})", re.I)),
 )  # fmt: skip
 
+_FOUR_ALONE = re.compile(
+    r"(?:(?:it'?s|it is|that'?s|sure|yes|no|ok(?:ay)?|oh|sorry)[ ,]+){0,3}(?P<v>(?:19|20)\d\d)", re.IGNORECASE
+)
+_ASKS_FOR_A_YEAR = re.compile(
+    r"\b(?:years?|when|dates?|born|old|age|model|version|release|since|time|how (?:many|much|long|often)|price|costs?"
+    r"|amount|size|made|built|bought)\b",
+    re.IGNORECASE,
+)
+# Years of things that people speak of today.
+_RECENT = range(1950, 2030)
+
+
+def four_alone(turn: str) -> bool:
+    """Whether a turn says nothing but four digits that could be a year."""
+    return len(turn) <= LONGEST_ANSWER and _FOUR_ALONE.fullmatch(turn.strip().rstrip(".!")) is not None
+
+
+def four_digits(question: str | None, after_name: bool, turn: str) -> Finding | None:
+    """Four digits that are all a turn says, where they are the end of a number though they look like a year.
+
+    That is where nobody asked for a year and it is none of today, or the turn before gave a name: who says who they
+    are goes on with their number.
+    """
+    said = turn.strip().rstrip(".!")
+    match = _FOUR_ALONE.fullmatch(said)
+    if match is None or (question and _ASKS_FOR_A_YEAR.search(question)):
+        return None
+    if not after_name and int(match["v"]) in _RECENT:
+        return None
+    start, end = match.span("v")
+    offset = turn.index(said)
+    return Finding("ACCOUNT_NUMBER", offset + start, offset + end, "four-digits", 0.5)
+
 
 def answered(question: str, answer: str) -> Finding | None:
     """What the whole of a short answer is, if the turn before asked for personal data."""

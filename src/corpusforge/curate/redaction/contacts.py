@@ -72,6 +72,7 @@ DATE = (
 )  # fmt: skip
 _AT = r"(?:[ ]*[\[({<][ ]*(?:at|@|\(at\))[ ]*[\])}>][ ]*|[ ]+(?:at)[ ]+|[ ]?[\[({]at[\])}][ ]?)"
 _DOT = r"(?:[ ]*[\[({<][ ]*(?:dot|\.|d0t)[ ]*[\])}>][ ]*|[ ]+dot[ ]+|\.)"
+_MAIL = r"(?:(?:google|g|hot|y|rediff|proton|e)?mail|yahoo|outlook|aol|icloud)[ ]?(?:dot[ ]?)?(?:com|co[ ]?uk|co[ ]?in)"
 
 CONTACTS: tuple[Rule, ...] = (
     Rule("EMAIL_ADDRESS", "email-spelled",
@@ -83,6 +84,11 @@ CONTACTS: tuple[Rule, ...] = (
          r"(?<![\w.@])[a-z0-9][\w.+-]{0,40}[ ]?[\[({<][ ]?(?:at|@)[ ]?[\])}>][ ]?[a-z0-9-]+"
          r"(?:\.[a-z0-9-]+)*\.[a-z]{2,10}\b",
          0.8, ("at)", "at]", "at}", "at>", "@)", "@]", "(@", "[@", "at )", "at ]")),
+    # Exports that drop signs leave `anna 42 gmailcom` of an address, or `annahotmailcom`.
+    Rule("EMAIL_ADDRESS", "email-without-signs",
+         r"(?<![\w.@+-])(?P<v>(?:[a-z]{2,20}[ ]\d{1,4}[ ](?=" + _MAIL + r")|(?!" + _MAIL + r"\b)[\w.+-]{1,40}@?)"
+         + _MAIL + r")(?![\w@-])", 0.7, ("mail", "yahoo", "outlook", "aol", "icloud"), chat_only=True,
+         gate=_MAIL + r"(?![\w@-])"),
     Rule("EMAIL_ADDRESS", "email-in-kana",
          r"(?<=[\u3040-\u9fff\uac00-\ud7af])(?P<v>[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,18})"
          r"|(?P<v>[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,18})(?=[\u3040-\u9fff\uac00-\ud7af])",

@@ -140,6 +140,14 @@ class Layout:
             self._asks[place] = asks
         return self.parts[place - 1].text(ledger) if asks else None
 
+    def after_name(self, unit: Unit, ledger: Ledger) -> bool | None:
+        """Whether the turn before a turn gives somebody's name, as far as it is masked; None for what is no turn."""
+        messages = None if self._record.kind == "labelled" else self._record.messages
+        place = self._places.get(id(unit))
+        if not messages or place is None:
+            return None
+        return place > 0 and "<PERSON_" in self.parts[place - 1].text(ledger)
+
     def near(self, changed: list[Unit]) -> list[Unit]:
         """The changed units and the turns after them, whose question has changed."""
         wanted = {id(unit) for unit in changed}
