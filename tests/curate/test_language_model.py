@@ -68,7 +68,7 @@ def test_forgetting_words_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     model = WordModel(["en", "de", "fr"])
     texts = [f"{text} {text[k:]}" for text in SENTENCES.values() for k in range(20)]
     before, _ = model.probabilities(texts)
-    monkeypatch.setattr(language_model, "_MOST_WORDS", 50)
+    monkeypatch.setattr(language_model, "_MOST_KEYS", 50)
     model._forget()
     after = np.concatenate([model.probabilities([text])[0] for text in texts])
     assert np.array_equal(before, after)

@@ -57,12 +57,23 @@ class Chunks:
             _make_spaces_plain(self.bytes, np.flatnonzero(_LEADS.take(self.bytes)), _FOREIGN)
             self.bytes.flags.writeable = False
         self.starts, self.ends, self.bounds = _cut(self.bytes, self.at, _SPACE)
-        self.marks: Hashes = _marked(eights(self.bytes), self.starts, self.ends, _MASKS)
+        self.marks: Hashes = marked(self.bytes, self.starts, self.ends)
 
     def joined(self, numbers: Ints) -> str:
         """Some chunks, at least one, as one string, with a newline before each and one after the last."""
         found: Bytes = _joined(self.bytes, self.starts, self.ends, numbers)
         return found.tobytes().decode("utf-8", "surrogatepass")
+
+
+def padded(*pieces: bytes) -> Bytes:
+    """The pieces one after the other, with room for `eights` of their last bytes."""
+    return np.frombuffer(b"".join((*pieces, _PAD)), np.uint8)
+
+
+def marked(data: Bytes, starts: Ints, ends: Ints) -> Hashes:
+    """64-bit hashes of what stands in some places of bytes, which do not reach into the last 8."""
+    marks: Hashes = _marked(eights(data), starts, ends, _MASKS)
+    return marks
 
 
 def eights(data: Bytes) -> Hashes:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from corpusforge.curate.chunks import Chunks
+from corpusforge.curate.chunks import Bytes, Chunks, Ints, marked, padded
 from corpusforge.curate.language_text import letters, primary, spaced, word_key
 from corpusforge.curate.language_words import FOREIGN, HEAD, plain_keys, summed, weigh
 from corpusforge.curate.mark_table import MarkTable
@@ -22,7 +22,7 @@ kn ko ku ky lo lt lv mk ml mn mr ms my ne nl no pa pl ps pt ro ru si sk sl sq sr
 # probabilities: of 1,900 paragraphs of 10 to 50 characters scored 0.7 to 0.9, 83% are right; of 0.9 to 0.99, 98%.
 _OVERLAP = 3.0
 _SCALE = 1024
-_MOST_WORDS = 1 << 17
+_MOST_KEYS = 1 << 17
 _BETWEEN = "\x00"
 
 
@@ -58,13 +58,15 @@ class WordModel:
         chosen = [k for _, k in columns]
         features = model.nb_ptc[:, chosen].astype(np.float32)
         features -= features.max(axis=1, keepdims=True)
-        self._features = np.rint(features * _SCALE).astype(np.int16)
+        self._features = np.zeros((len(features) + 1, len(chosen)), np.int16)
+        np.rint(features * _SCALE, out=self._features[:-1], casting="unsafe")
         prior = model.nb_pc[chosen].astype(np.float64)
         self._prior = np.rint((prior - prior.max()) * _SCALE).astype(np.int64)
-        rows, outputs = (np.asarray(array).astype(np.int64) for array in (model.tk_row, model.tk_output))
-        self._automaton = np.asarray(model.tk_nextmove), rows << 8, outputs
-        self._vectors = np.zeros((1 << 13, len(self._prior)), np.int32)
-        self._letters = np.zeros(len(self._vectors), np.int64)
+        rows, outputs = (np.asarray(array).astype(np.int32) for array in (model.tk_row, model.tk_output))
+        self._automaton = np.asarray(model.tk_nextmove), np.column_stack((rows << 8, outputs))
+        # Pages that nothing is written to take no memory.
+        self._vectors = np.empty((_MOST_KEYS, len(self._prior)), np.int32)
+        self._words = np.empty((2 * _MOST_KEYS, 2), np.int32)
         self._forget()
 
     def probabilities(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -76,42 +78,52 @@ class WordModel:
 
     def scores(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For n texts: n x columns summed log probabilities (in 1/1024 nats), and letters."""
-        if self._table.count > _MOST_WORDS:
+        if self._keys.count > _MOST_KEYS:
             self._forget()
         joined = f" {_BETWEEN} ".join(text.replace(_BETWEEN, "") if _BETWEEN in text else text for text in texts)
         chunks = Chunks([f"{spaced(joined)} {_BETWEEN}"])
         numbers, new = self._table.number(chunks.marks)
         if len(new):
             self._learn(chunks, new)
-        sums, told = summed(numbers, numbers[-1], self._vectors, self._letters, len(texts))
+        sums, told = summed(numbers, self._words, self._vectors, len(texts))
         return sums + self._prior, told
 
     def _forget(self) -> None:
-        self._table = MarkTable()
+        self._table, self._keys = MarkTable(), MarkTable()
 
-    def _learn(self, chunks: Chunks, new: NDArray[np.int64]) -> None:
-        """Sums the n-grams of the table's newest words."""
-        first, known = self._table.count - len(new), self._table.count
-        if known > len(self._vectors):
-            more = max(len(self._vectors), len(new))
-            self._vectors = np.concatenate((self._vectors, np.zeros((more, len(self._prior)), np.int32)))
-            self._letters = np.concatenate((self._letters, np.zeros(more, np.int64)))
+    def _learn(self, chunks: Chunks, new: Ints) -> None:
+        """Sums the n-grams of the table's newest words; those with the same key have the same vector."""
         starts, ends = chunks.starts[new], chunks.ends[new]
-        told, keys, sizes = plain_keys(chunks.bytes, starts, ends)
-        foreign = np.flatnonzero(told == FOREIGN).tolist()
-        if foreign:
-            spans = zip(starts[foreign].tolist(), ends[foreign].tolist(), strict=True)
-            found = [word_key(chunks.raw[start:end].decode("utf-8", "surrogatepass")) for start, end in spans]
-            told[foreign] = list(map(letters, found))
-            encoded = [_bounded(key[:HEAD]).encode("utf-8", "surrogatepass") if key else b"" for key in found]
-            sizes[foreign] = list(map(len, encoded))
-            width = int(sizes.max())
-            keys = np.pad(keys, ((0, 0), (0, max(0, width - keys.shape[1]))), constant_values=32)
-            rows = b"".join(key.ljust(keys.shape[1]) for key in encoded)
-            keys[foreign] = np.frombuffer(rows, np.uint8).reshape(len(foreign), -1)
-        self._letters[first:known] = told
-        self._vectors[first:known] = 0
-        weigh(keys, sizes, self._automaton, self._features, self._vectors[first:known])
+        told, data, begins, sizes = _keys(chunks, starts, ends)
+        keys, unmet = self._keys.number(marked(data, begins, begins + sizes))
+        known = self._keys.count
+        self._vectors, self._words = _grown(self._vectors, known), _grown(self._words, self._table.count)
+        words = self._words[self._table.count - len(new) : self._table.count]
+        words[:, 0], words[:, 1] = keys, told
+        spans = begins[unmet], sizes[unmet]
+        weigh(data, spans, self._automaton, self._features, self._vectors[known - len(unmet) : known])
+
+
+def _grown(rows: NDArray[np.int32], needed: int) -> NDArray[np.int32]:
+    if needed <= len(rows):
+        return rows
+    grown = np.empty((max(needed, 2 * len(rows)), rows.shape[1]), np.int32)
+    grown[: len(rows)] = rows
+    return grown
+
+
+def _keys(chunks: Chunks, starts: Ints, ends: Ints) -> tuple[Ints, Bytes, Ints, Ints]:
+    """For n words the letters that tell the language; then bytes, where in them each word's key begins, its bytes."""
+    told, keys, sizes = plain_keys(chunks.bytes, starts, ends)
+    begins = np.arange(len(starts)) * keys.shape[1]
+    foreign = np.flatnonzero(told == FOREIGN)
+    spans = zip(starts[foreign].tolist(), ends[foreign].tolist(), strict=True)
+    found = [word_key(chunks.raw[start:end].decode("utf-8", "surrogatepass")) for start, end in spans]
+    told[foreign] = list(map(letters, found))
+    encoded = [_bounded(key[:HEAD]).encode("utf-8", "surrogatepass") if key else b"" for key in found]
+    sizes[foreign] = list(map(len, encoded))
+    begins[foreign] = keys.size + np.cumsum(sizes[foreign]) - sizes[foreign]
+    return told, padded(keys.tobytes(), *encoded), begins, sizes
 
 
 def _bounded(key: str) -> str:

@@ -70,33 +70,51 @@ def _keys(data: Bytes, starts: Ints, ends: Ints, kinds: Bytes) -> tuple[Ints, By
 
 @compiled
 def weigh(
-    keys: Bytes,
-    sizes: Ints,
-    automaton: tuple[NDArray[np.uint32], Ints, Ints],
+    data: Bytes,
+    spans: tuple[Ints, Ints],
+    automaton: tuple[NDArray[np.uint32], NDArray[np.int32]],
     features: NDArray[np.int16],
     found: NDArray[np.int32],
 ) -> None:
-    """Adds to row k of `found` the features of all n-grams that an automaton finds in the first bytes of row k.
+    """Sets row k of `found` to the sum of the features of all n-grams that an automaton finds in a key.
 
-    The automaton is its moves (by a state's row and a byte), the states' rows, and their features or -1.
+    `spans` are where keys begin in the bytes and how many bytes they have. The automaton is its moves (by a state's
+    row and a byte), and the states' rows and features, -1 where there is none. The last of the features is zero.
     """
-    moves, rows, outputs = automaton
-    columns = found.shape[1]
-    for word in range(len(keys)):
-        state = np.int64(0)
-        for place in range(sizes[word]):
-            state = np.int64(moves[rows[state] + keys[word, place]])
-            feature = outputs[state]
-            if feature >= 0:
-                for column in range(columns):
-                    found[word, column] += features[feature, column]
+    begins, sizes = spans
+    moves, states = automaton
+    columns, nothing = found.shape[1], len(features) - 1
+    longest = np.int64(0)
+    for key in range(len(sizes)):
+        longest = max(longest, sizes[key])
+    met = np.empty(longest + 3, np.int64)
+    for key in range(len(begins)):
+        row, many = np.int64(states[0, 0]), 0
+        for place in range(begins[key], begins[key] + sizes[key]):
+            state = np.int64(moves[row + data[place]])
+            row = np.int64(states[state, 0])
+            met[many] = states[state, 1]
+            many += states[state, 1] >= 0
+        met[many : many + 3] = nothing
+        vector = found[key]
+        vector[:] = 0
+        # Four at once: sums are read and written a quarter as often.
+        for at in range(0, many, 4):
+            one, two = features[met[at]], features[met[at + 1]]
+            three, four = features[met[at + 2]], features[met[at + 3]]
+            for column in range(columns):
+                vector[column] += (np.int32(one[column]) + two[column]) + (np.int32(three[column]) + four[column])
 
 
 @compiled
 def summed(
-    numbers: NDArray[np.int32], mark: int, vectors: NDArray[np.int32], letters: Ints, texts: int
+    numbers: NDArray[np.int32], words: NDArray[np.int32], vectors: NDArray[np.int32], texts: int
 ) -> tuple[Ints, Ints]:
-    """For each text, which ends with the number `mark`, the sums of its words' vectors and letters."""
+    """For each text the sums of its words' vectors and letters.
+
+    `words` are rows of a word's vector and its letters. A text ends with a word that has the last one's number.
+    """
+    mark = numbers[-1]
     columns = vectors.shape[1]
     sums, told = np.zeros((texts, columns), np.int64), np.zeros(texts, np.int64)
     text = 0
@@ -104,7 +122,8 @@ def summed(
         if number == mark:
             text += 1
         else:
-            told[text] += letters[number]
+            told[text] += words[number, 1]
+            vector, total = vectors[words[number, 0]], sums[text]
             for column in range(columns):
-                sums[text, column] += vectors[number, column]
+                total[column] += vector[column]
     return sums, told
