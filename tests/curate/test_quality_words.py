@@ -43,6 +43,18 @@ LETTERED = [
     "10",
     "AB",
 ]
+NUMBERS = st.sampled_from(["0", "00", "1", "9", "10", "012", "16", "31", "99", "100", "127", "168", "169", "172", "192",
+                           "223", "224", "254", "255", "256", "1000"])  # fmt: skip
+HOSTS = st.lists(st.sampled_from(["a", "B", "0", "-", "_", "x" * 31, "com", "org", "www", "uk"]), max_size=3)
+ENDINGS = st.sampled_from(["", ":80", ":8", ":123456", "/", "/a.b?c", "?q", "#x", ":80/x", ".", "x", ":", "@", "é"])
+ADDRESSES = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "http://", "h://", "//", "a+b.c-d://", "me@", "a:b@c@", "@", "ftp://x@", "<", "(", "`"]),
+    st.lists(NUMBERS, min_size=3, max_size=5).map(".".join)
+    | st.lists(HOSTS.map("".join), min_size=1, max_size=4).map(".".join),
+    ENDINGS,
+    ENDINGS | st.sampled_from([">", ").", "`,"]),
+)
 CHUNKS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
 TEXTS = st.lists(CHUNKS | st.sampled_from(SPACES) | st.text(max_size=3), max_size=25).map("".join)
 
@@ -65,6 +77,16 @@ def spacy_tokens():
 def test_words_are_those_of_spacy(spacy_tokens, chunk: str) -> None:
     """A rule on words that counts other words than datatrove is another rule under the same name."""
     assert english_words().split(chunk) == spacy_tokens(chunk)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(ADDRESSES, min_size=30, max_size=80))
+def test_addresses_are_told_as_by_spacy(made: list[str]) -> None:
+    """Pages full of links would otherwise have other words than datatrove counts."""
+    vocabulary, text = Vocabulary(english_words()), " ".join(made)
+    expected = [len(token) for chunk in text.split() for token in english_words().split(chunk)]
+    rows = vocabulary.token_rows(vocabulary.number(Chunks([text])), len(expected)).astype(np.int64)
+    assert (rows[:, 1] & 0xFFFFFFFF).tolist() == expected
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from corpusforge.curate.addresses import UNTOLD, is_address
 from corpusforge.curate.chunks import Hashes, Ints
 from corpusforge.curate.compiled import Number, compiled
 from corpusforge.curate.english_words import LONGEST, EnglishWords
@@ -83,8 +84,8 @@ class ChunkTokens:
     """Where tokens begin, as `EnglishWords.split` has it, for many chunks at once.
 
     The loop follows spaCy's rules with tables of what a character is to them. It leaves to `EnglishWords` what takes a
-    pattern: what may be an address, tokens that may be joined to a special case, and the rare characters that its
-    tables do not decide.
+    pattern: what may be an address beyond ASCII, tokens that may be joined to a special case, and the rare characters
+    that its tables do not decide.
     """
 
     def __init__(self, words: EnglishWords, punctuation: frozenset[str], ends: frozenset[str]) -> None:
@@ -98,7 +99,11 @@ class ChunkTokens:
         self._pieces = np.zeros((len(texts), self._longest), np.int64)
         for number, tokens in enumerate(pieces):
             self._pieces[number, : len(tokens)] = list(map(len, tokens))
-        self._joined = _table(sorted({first + second for first, second in words.joined if (first + second).split()}))
+        cases = [pieces for found in words.joined.values() for pieces, _ in found if not any(map(str.isspace, pieces))]
+        self._pairs = _table(sorted({"".join(pieces[:2]) for pieces in cases}))
+        joined = sorted({"".join(pieces) for pieces in cases})
+        self._joined = _table(joined)
+        self._longest_joined = max(map(len, joined))
         self._units = _table(sorted(words.units))
 
     def flags(self, spelling: Spelling) -> Flags:
@@ -132,19 +137,21 @@ class ChunkTokens:
     def begins(self, spelling: Spelling, flags: Flags) -> Bits:
         """Which characters begin a token."""
         begins = np.zeros(len(spelling.codes), np.bool_)
-        tables = self._specials.places, self._joined.places, self._units.places
+        tables = self._specials.places, self._units.places
+        joined = self._pairs.places, self._joined.places, self._longest_joined
         odd = _split(
             (spelling.codes, flags, spelling.starts, spelling.ends),
             (spelling.sums, spelling.powers),
             tables,
+            joined,
             self._pieces,
             begins,
         )
-        split, joined = self._words.split, spelling.joined
+        split, text = self._words.split, spelling.joined
         for start, end in zip(spelling.starts[odd].tolist(), spelling.ends[odd].tolist(), strict=True):
             place = start
             begins[start + 1 : end] = False
-            for token in split(joined[start:end])[:-1]:
+            for token in split(text[start:end])[:-1]:
                 place += len(token)
                 begins[place] = True
         return begins
@@ -232,21 +239,6 @@ def _suffix(codes: Codes, flags: Flags, marks: Marks, units: Hashes, start: Numb
 
 
 @compiled
-def _may_be_address(codes: Codes, start: Number, end: Number) -> bool:
-    """Whether spaCy's pattern for addresses can match: a dot before two small letters, or three between digits."""
-    dots = 0
-    for place in range(start + 1, end - 1):
-        if codes[place] == _DOT:
-            after, second = codes[place + 1], codes[place + 2] if place + 2 < end else np.uint32(0)
-            dots += _is_digit(after)
-            if (_SMALL_A <= after <= _SMALL_Z or after > _ASCII) and (
-                _SMALL_A <= second <= _SMALL_Z or second > _ASCII
-            ):
-                return True
-    return dots > 2
-
-
-@compiled
 def _infix(codes: Codes, flags: Flags, place: Number, start: Number, end: Number) -> Number:
     """Characters of the infix at a place within a run, 0 where there is none."""
     code = codes[place]
@@ -281,13 +273,19 @@ def _infix(codes: Codes, flags: Flags, place: Number, start: Number, end: Number
 
 
 @compiled
-def _is_joined(marks: Marks, joined: Hashes, begins: Bits, first: Number, stop: Number) -> bool:
-    """Whether two neighbouring tokens of a chunk are the first ones of a special case."""
+def _may_be_joined(marks: Marks, joined: tuple[Hashes, Hashes, int], begins: Bits, first: Number, stop: Number) -> bool:
+    """Whether neighbouring tokens of a chunk together are a special case.
+
+    `joined` are the pairs of tokens that such cases begin with, whole cases, and the longest one's characters.
+    """
+    pairs, whole, longest = joined
     earlier, token = -1, first
     for place in range(first + 1, stop + 1):
         if place == stop or begins[place]:
-            if earlier >= 0 and _found(marks, joined, earlier, place) >= 0:
-                return True
+            if earlier >= 0 and _found(marks, pairs, earlier, place) >= 0:
+                for end in range(place, min(stop, earlier + longest) + 1):
+                    if (end == stop or begins[end]) and _found(marks, whole, earlier, end) >= 0:
+                        return True
             earlier, token = token, place
     return False
 
@@ -354,13 +352,13 @@ def _strip(
 def _split(
     chunks: tuple[Codes, Flags, Ints, Ints],
     marks: Marks,
-    tables: tuple[Hashes, Hashes, Hashes],
+    tables: tuple[Hashes, Hashes],
+    joined: tuple[Hashes, Hashes, int],
     pieces: Ints,
     begins: Bits,
 ) -> Ints:
     """Marks where the chunks' tokens begin; gives the numbers of those that the rules here do not decide."""
     codes, flags, starts, ends = chunks
-    specials, joined, units = tables
     longest = pieces.shape[1]
     odd = np.empty(len(starts), np.int64)
     odds = 0
@@ -370,7 +368,7 @@ def _split(
         decided = stop - first <= LONGEST
         if decided:
             span = first, stop
-            low, high, special = _strip((codes, flags), marks, (specials, units), longest, begins, span)
+            low, high, special = _strip((codes, flags), marks, tables, longest, begins, span)
             decided = special != _UNDECIDED
             if special >= 0:
                 place = low
@@ -380,9 +378,11 @@ def _split(
                     if place >= high:
                         break
             elif decided and low < high:
-                decided = not _may_be_address(codes, low, high)
-                _cut_inside(codes, flags, low, high, begins)
-        if not decided or _is_joined(marks, joined, begins, first, stop):
+                address = is_address(codes, low, high)
+                decided = address != UNTOLD
+                if address == 0:
+                    _cut_inside(codes, flags, low, high, begins)
+        if not decided or _may_be_joined(marks, joined, begins, first, stop):
             odd[odds] = number
             odds += 1
     return odd[:odds].copy()
