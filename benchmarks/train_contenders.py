@@ -68,7 +68,8 @@ class Clock:
 class Ours:
     """corpusforge's trainer on the packed sequences of the build, with one of its attentions.
 
-    Both call torch's scaled_dot_product_attention, as all others here do: once with a mask, or once a document.
+    All call torch's scaled_dot_product_attention, as all others here do: `sdpa` once with a mask, `auto`, the default,
+    once a document.
     """
 
     isolated = True
@@ -283,5 +284,5 @@ def _tokenizer() -> Any:
 
 def contenders(task: Task) -> list[Any]:
     """All of them; ours first."""
-    ours = [Ours(task, "varlen"), Ours(task, "sdpa")]
+    ours = [Ours(task, "auto"), Ours(task, "sdpa")]
     return [*ours, Trl(task, "bfd"), Trl(task, "bfd_split"), Trl(task, "wrapped"), ConcatAndChunk(task)]

@@ -104,6 +104,7 @@ def config_of(setting: dict[str, Any], shape: str, device: str) -> dict[str, Any
     return {
         "model": model,
         "prompt": None,
+        "dpo": None,
         "lora": None if setting["lora"] is None else {**lora, **setting["lora"]},
         "optimizer": {"betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1, "clip": 1.0},
         "precision": bf16,

@@ -64,7 +64,8 @@ def test_a_model_in_which_documents_see_each_other_is_refused(
     configure: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The very traps: what the start-up check would say of a mask of ones, and of the cache in evaluation."""
-    trained = load_model(configure(), 257)
+    masked = configure(model={"attention": "sdpa"})
+    trained = load_model(masked, 257)
     assert isolation_leak(trained, 257) < 1e-4
 
     def with_mask(self: Trained, module: Any, batch: Batch, which: str) -> Any:
@@ -80,4 +81,4 @@ def test_a_model_in_which_documents_see_each_other_is_refused(
         monkeypatch.setattr(Trained, "_forward", trap)
         assert isolation_leak(trained, 257) > 0.1
         with pytest.raises(TrainError, match="see each other"):
-            load_model(configure(), 257)
+            load_model(masked, 257)

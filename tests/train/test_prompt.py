@@ -33,7 +33,7 @@ def test_each_packed_document_has_the_logits_that_peft_gives_it_alone(
 ) -> None:
     """peft ignores positions and prepends once a sequence: packed documents see each other, and all but one lack the
     prompt. Ours against peft's own forward pass over one document."""
-    trained = load_model(configure(prompt=prompt), 257)
+    trained = load_model(configure(prompt=prompt, model={"attention": "sdpa"}), 257)
     trained.model.eval()
     feed = Feed(build, make_plan(build, ("completion", "instruct")))
     shared = [position for position in range(len(feed.plan)) if len(feed[position].lengths) > 1][:6]

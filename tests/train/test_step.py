@@ -24,6 +24,7 @@ from corpusforge_train.attention import varlen_attention
 from corpusforge_train.build_files import Build
 from corpusforge_train.config import Config, Optimizer, Precision
 from corpusforge_train.data import Feed
+from corpusforge_train.errors import WrongUse
 from corpusforge_train.model import Trained, load_model
 from corpusforge_train.optimizer import AdamW
 from corpusforge_train.plan import make_plan
@@ -120,8 +121,30 @@ def test_attention_by_lengths_learns_what_attention_by_mask_does(
 def test_attention_by_lengths_refuses_what_it_would_leave_out(asked: dict[str, Any]) -> None:
     ends = torch.tensor([0, 8], dtype=torch.int32)
     heads = torch.randn(1, 2, 8, 4)
-    with pytest.raises(ValueError, match="cannot do"):
+    with pytest.raises(WrongUse, match=r"model\.attention: attention by lengths cannot do"):
         varlen_attention(torch.nn.Module(), heads, heads, heads, None, document_ends=ends, **asked)
+
+
+SIZES = {"vocab_size": 260, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+SIZES |= {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 256}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taken"),
+    [
+        ({"model_type": "llama"}, "corpusforge_varlen"),
+        ({"model_type": "qwen2"}, "corpusforge_varlen"),
+        ({"model_type": "mistral", "sliding_window": 4}, "sdpa"),
+        ({"model_type": "gemma2", "head_dim": 8}, "sdpa"),
+        ({"model_type": "llama", "attention_dropout": 0.5}, "sdpa"),
+    ],
+)
+def test_the_fastest_attention_that_is_right_for_the_model_is_taken(
+    configure: Callable[..., Config], sizes: dict[str, Any], taken: str
+) -> None:
+    """A user who chooses nothing must neither lose speed nor a sliding window."""
+    trained = load_model(configure(model={"random": {**SIZES, **sizes}}), 257)
+    assert trained.model.config._attn_implementation == taken
 
 
 def test_trl_reads_eight_scalars_in_each_pass_and_transformers_three(

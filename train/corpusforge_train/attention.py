@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from corpusforge_train.errors import WrongUse
+
 try:
     from torch.nn.attention.varlen import varlen_attn
 except ImportError:
@@ -39,11 +41,12 @@ def varlen_attention(
     `query`, `key` and `value` have shape [b, heads, n, d] (fewer heads of keys and values are shared), `document_ends`
     [documents + 1] holds 0 and the end of each document in the flattened batch. The result has shape [b, n, heads, d].
     On a GPU it is torch's kernel for variable lengths (torch 2.10 or later, bf16), elsewhere one call a document.
-    Raises ValueError for what it cannot do, such as sliding windows.
+    Raises WrongUse for what it cannot do, such as sliding windows.
     """
     wrong = [name for name in _UNKNOWN if asked.get(name) is not None]
     if document_ends is None or attention_mask is not None or dropout or wrong:
-        raise ValueError(f"attention by lengths cannot do {', '.join(wrong) or 'a mask, a cache or dropout'}")
+        what = f"attention by lengths cannot do {', '.join(wrong) or 'a mask, a cache or dropout'}."
+        raise WrongUse(what, where="model.attention", hint="Set it to sdpa, or to flex on a GPU.")
     shape = query.transpose(1, 2).shape
     flat = [one.transpose(1, 2).flatten(0, 1) for one in (query, key, value)]
     attend = _by_kernel if query.is_cuda else _one_by_one

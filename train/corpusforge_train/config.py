@@ -44,8 +44,10 @@ class Model(Closed):
     random: dict[str, Any] | None = Field(
         None, description="Instead of `path`: a transformers config (`model_type` and sizes) with random weights."
     )
-    attention: Literal["eager", "sdpa", "flex", "varlen"] = Field(
-        "sdpa", description="varlen computes no pair of two documents and makes no mask; it knows no sliding windows."
+    attention: Literal["auto", "eager", "sdpa", "flex", "varlen"] = Field(
+        "auto",
+        description="varlen computes no pair of two documents and makes no mask; it knows no sliding windows. auto: on "
+        "a processor, uncompiled, varlen where the model gives the same with it, else sdpa.",
     )
     gradient_checkpointing: Annotated[Literal["none", "selective", "full"], BeforeValidator(_which)] = Field(
         "none",
@@ -242,8 +244,8 @@ class Config(Closed):
             return self
         if self.lora is None or self.lora.base == "4bit":
             raise ValueError("dpo needs lora on whole weights: the model without its adapters is the reference")
-        if self.model.attention not in ("sdpa", "eager"):
-            raise ValueError("dpo fills its batches up: model.attention is sdpa or eager")
+        if self.model.attention not in ("auto", "sdpa", "eager"):
+            raise ValueError("dpo fills its batches up: model.attention is auto, sdpa or eager")
         if self.batch.sequences % self.batch.micro:
             raise ValueError("with dpo, batch.sequences is a multiple of batch.micro")
         kept = {"data": Data(), "loss": Loss(), "checkpoint": Checkpoint(), "holdout": Holdout()}

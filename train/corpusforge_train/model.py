@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from corpusforge_train.config import Config, Lora
 
 T = TypeVar("T")
-_ATTENTION = {"eager": "eager", "sdpa": "sdpa", "flex": "flex_attention", "varlen": VARLEN}
+_ATTENTION = {"auto": "sdpa", "eager": "eager", "sdpa": "sdpa", "flex": "flex_attention", "varlen": VARLEN}
 # Under 1e-3 of the logits' own spread is rounding of one and the same sum; a leak is of the spread's own size.
 _LEAK = 1e-2
 _RSLORA_FROM = 64
@@ -181,6 +181,10 @@ def load_model(config: Config, vocabulary: int, sharded: bool = False) -> Traine
         trained.virtual_tokens = config.prompt.tokens
     if sharded:
         trained.root = shard(model, (adapter.prompt_encoder,) if trained.virtual_tokens else (), device)
+    # A compiled layer on a processor is a graph without the calls for each document.
+    plain = config.dpo is None and not config.model.compile and device.type == "cpu"
+    if config.model.attention == "auto" and plain:
+        _take_lengths(trained, min(rows, vocabulary))
     leak = isolation_leak(trained, min(rows, vocabulary))
     if leak > _LEAK:
         what = f"packed documents see each other in this model (logits move by {leak:.2g} of their spread)."
@@ -304,6 +308,22 @@ def probe_logits(trained: Trained) -> Tensor:
     """The logits of two made-up documents in one sequence, shape [tokens, vocabulary], in fp32."""
     batch, _ = _probe(trained.model.get_input_embeddings().weight.shape[0], 3)
     return trained.logits(batch).float()
+
+
+@torch.no_grad()
+def _take_lengths(trained: Trained, vocabulary: int) -> None:
+    """Have the model attend by lengths if it then gives what it gives by masks, as it does not with sliding windows."""
+    batch, _ = _probe(vocabulary, 1)
+    torch.manual_seed(0)
+    masked = trained.within(partial(trained.logits, batch)).float()
+    trained.model.set_attn_implementation(VARLEN)
+    torch.manual_seed(0)
+    try:
+        found = trained.within(partial(trained.logits, batch)).float()
+    except WrongUse:
+        found = torch.full_like(masked, torch.inf)
+    if not float((found - masked).abs().max()) <= _LEAK * (float(masked.std()) or 1.0):
+        trained.model.set_attn_implementation(_ATTENTION["auto"])
 
 
 @torch.no_grad()
