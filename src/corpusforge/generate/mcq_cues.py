@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from corpusforge.generate.lazily import lazily
 from corpusforge.generate.mcq_slots import stems
 from corpusforge.generate.sentences import normalised
 from corpusforge.record import stable_hash
@@ -44,80 +45,122 @@ class Cues:
         self._longer = 0 if draw < NONE_LONGER else 1 + (draw - NONE_LONGER) * wrong // (100 - NONE_LONGER)
         self._command = question.pair.family == "command"
         # No wrong option may give everything; where the right one does, that would tell it.
-        self._everything = self._command and bool(EVERYTHING.search(question.gold))
-        self._asked = frozenset(stems(question.pair.question))
-        self._words = words_of(question.gold)
+        self._everything = self._command and gives_everything(question.gold)
+        self._asked = question.asked
         self._shared = len(self._asked.intersection(stems(question.gold)))
-        self._seen: dict[str, tuple[bool, int, frozenset[str]]] = {}
-        self._common: dict[frozenset[str], float] = {}
+        self._seen: dict[str, tuple[bool, int, bool, int]] = {}
+        self._bits: dict[str, int] = {}
+        self._common: dict[int, float] = {}
+        self._alike: dict[tuple[int, int], float] = {}
+        self._words = self._as_bits(question.gold)
+
+    def hopeless(self, texts: Iterable[str]) -> bool:
+        """Whether no set of these wrong options can cost less than NO_CUE."""
+        if self._chance:
+            return False
+        seen = [self._seen.get(text) or self._see(text) for text in texts]
+        if max([shared for _, shared, _, _ in seen], default=-1) < self._shared:
+            return True
+        return self._everything and True not in [everything for _, _, everything, _ in seen]
 
     def cost(self, wrong: Sequence[str], limit: float) -> float:
         """The cost of these wrong options beside the right one; `limit` or more where it is not below that."""
         longer = most = fewer = 0
+        all_asked = self._everything
         sets = [self._words]
         for text in wrong:
-            is_longer, shared, words = self._seen.get(text) or self._see(text)
+            is_longer, shared, everything, words = self._seen.get(text) or self._see(text)
             longer += is_longer
             most = max(most, shared)
             if shared < self._shared:
                 fewer += 1
+            if everything:
+                all_asked = False
             sets.append(words)
         longer = abs(longer - self._longer)
         # Seldom has a wrong one more words of the question; as many is what can be had.
         told = OVERLAP * fewer
-        if self._shared > most or (self._everything and not any(map(EVERYTHING.search, wrong))):
-            told += 0 if self._chance else NO_CUE
+        if (self._shared > most or all_asked) and not self._chance:
+            told += NO_CUE
         # Most sets cost too much before the dearest part is counted; each part only adds.
         if longer + told >= limit:
             return limit
         if self._command:
-            own = [self._commonness(one) for one in sets]
+            own = [self._common.get(one) or self._commonness(one) for one in sets]
         else:
-            own = [float(len(one.difference(*(sets[:k] + sets[k + 1 :])))) for k, one in enumerate(sets)]
+            once = more = 0
+            for words in sets:
+                more |= once & words
+                once |= words
+            once &= ~more
+            own = [(one & once).bit_count() for one in sets]
         rarer = abs(sum([one >= own[0] for one in own[1:]]) - self._own)
         if longer + LIKENESS * rarer + told >= limit:
             return limit
-        return longer + LIKENESS * (abs(_likers(sets) - self._liker) + rarer) + told
+        return longer + LIKENESS * (abs(self._likers(sets) - self._liker) + rarer) + told
 
     def _draw(self, name: str, places: int) -> int:
         return int(stable_hash(self._question.row, name), 16) % places
 
-    @cached_property
+    @lazily
     def _liker(self) -> int:
         return self._draw("likeness", self._places)
 
-    @cached_property
+    @lazily
     def _own(self) -> int:
         return self._draw("own", self._places)
 
-    @cached_property
+    @lazily
     def _chance(self) -> bool:
         return self._draw("overlap", 4 * self._places) == 0
 
-    @cached_property
+    @lazily
     def _beside(self) -> Counter[str]:
         # How often a command's words stand in its neighbours: those of the right one must not be the rarest.
         return Counter(word for text in (self._gold, *self._question.pair.siblings) for word in words_of(text))
 
-    def _see(self, text: str) -> tuple[bool, int, frozenset[str]]:
-        """Of a wrong option: whether it is as long as the right one, its words of the question, its words."""
-        found = len(text) >= len(self._gold), len(self._asked.intersection(stems(text))), words_of(text)
-        self._seen[text] = found
+    def _see(self, text: str) -> tuple[bool, int, bool, int]:
+        """Of a wrong option: whether it is as long as the right one, how many words of the question it has, whether it
+        gives everything as the right one does, its words."""
+        shared = len(self._asked.intersection(stems(text)))
+        everything = self._everything and gives_everything(text)
+        found = self._seen[text] = len(text) >= len(self._gold), shared, everything, self._as_bits(text)
         return found
 
-    def _commonness(self, words: frozenset[str]) -> float:
-        found = self._common.get(words)
-        if found is None:
-            found = self._common[words] = -sum([self._beside[word] for word in words]) / max(1, len(words))
+    def _as_bits(self, text: str) -> int:
+        """The words of a text, one bit for each word of this question's options: sets of them are held against each
+        other again and again."""
+        bits, found = self._bits, 0
+        for word in words_of(text):
+            bit = bits.get(word)
+            if bit is None:
+                bit = bits[word] = 1 << len(bits)
+            found |= bit
         return found
 
+    def _commonness(self, words: int) -> float:
+        total = sum([self._beside[word] for word, bit in self._bits.items() if words & bit])
+        found = self._common[words] = -total / max(1, words.bit_count())
+        return found
 
-def _likers(sets: Sequence[frozenset[str]]) -> int:
-    """How many wrong options are more like the others than the right one is; the right one's words come first."""
-    sums = [0.0] * len(sets)
-    for at, one in enumerate(sets):
-        for words in sets:
-            common = len(one & words)
-            sums[at] += common / ((len(one) + len(words) - common) or 1)
-    line = sums[0] + 0.01
-    return sum([one > line for one in sums[1:]])
+    def _likers(self, sets: Sequence[int]) -> int:
+        """How many wrong options are more like the others than the right one is; the right one's words come first."""
+        sums = []
+        known = self._alike
+        for one in sets:
+            total = 0.0
+            for words in sets:
+                alike = known.get((one, words))
+                if alike is None:
+                    common = (one & words).bit_count()
+                    alike = known[one, words] = common / ((one.bit_count() + words.bit_count() - common) or 1)
+                total += alike
+            sums.append(total)
+        line = sums[0] + 0.01
+        return sum([one > line for one in sums[1:]])
+
+
+@lru_cache(maxsize=1 << 14)
+def gives_everything(command: str) -> bool:
+    """Whether a command asks for all there is."""
+    return bool(EVERYTHING.search(command))

@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import combinations, islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from corpusforge.generate.mcq_cues import EVERYTHING, NO_CUE, Cues, normal_of, words_of
+from corpusforge.generate.lazily import lazily
+from corpusforge.generate.mcq_cues import NO_CUE, Cues, gives_everything, normal_of, words_of
 from corpusforge.generate.mcq_pool import Pool, Value
 from corpusforge.generate.mcq_slots import altered, as_option, form, shape, stems
 from corpusforge.generate.phrasings import templates
@@ -38,18 +39,21 @@ class Told:
 
     def __init__(self, text: str) -> None:
         self._raw = text
-        self._text = ""
-        self._words: frozenset[str] = frozenset()
+
+    @lazily
+    def _text(self) -> str:
+        return f" {normalised(self._raw)} "
+
+    @lazily
+    def _words(self) -> frozenset[str]:
+        return frozenset(self._text.split())
 
     def __contains__(self, value: str) -> bool:
-        if not self._text:
-            self._text = f" {normalised(self._raw)} "
-            self._words = frozenset(self._text.split())
         # Most values have a word that the text lacks; only for the others a long text is read.
         return words_of(value) <= self._words and f" {normal_of(value)} " in self._text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """An item to be made: its row id, the pair it is from, the right option, and the parent's text for the checks."""
 
@@ -63,6 +67,11 @@ class Question:
     def topic(self) -> str:
         """What the parent is about, for keeping completely wrong options to other topics."""
         return topic(self.record)
+
+    @lazily
+    def asked(self) -> frozenset[str]:
+        """The stems of what is asked."""
+        return frozenset(stems(self.pair.question))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,40 +111,43 @@ def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Opt
 
     Of the wrong options at hand those are taken that leave the fewest cues: see `Cues`.
     """
-    gold = question.gold
     fits = _Fitting(question)
     beside: list[str] = []
     changed: list[str] = []
     slightly: Iterable[str]
     if question.pair.family == "command":
         beside = _by_likeness(question)
+        fits.known(beside)
         slightly = reversed(beside)
     else:
-        changed = _changes(question, gold)
+        changed = _changes(question, question.gold)
         slightly = _near(question, pool, changed)
-    nearly = list(islice(combinations(fits.first(slightly, []), near), MOST_SETS))
+    nearly = list(islice(combinations(fits.first(slightly, ()), near), MOST_SETS))
     if not nearly:
         return "no-near-distractor"
     made = frozenset(changed)
-    distant, cues = _Distant(question, pool, fits, beside), Cues(question, near + far)
+    distant = _Distant(question, pool, fits, beside, near, far)
+    cues: Cues | None = None
     best: tuple[float, tuple[str, ...], tuple[str, ...]] | None = None
-    enough = False
     for chosen in nearly:
-        for wholly in _far_sets(distant, far, chosen, paired=bool(made.intersection(chosen))):
-            enough = True
+        for wholly in distant.sets(chosen, paired=not made.isdisjoint(chosen)):
+            if cues is None:
+                cues = Cues(question, near + far)
+                if beside and cues.hopeless(beside):
+                    return "overlap-cue"
             limit = NO_CUE if best is None else best[0]
             cost = cues.cost([*chosen, *wholly], limit)
             if cost < limit:
                 best = (cost, chosen, wholly)
-            if best is not None and not best[0]:
-                break
+                if not cost:
+                    break
         if best is not None and best[0] < 0.5:
             break
     if best is None:
-        return "overlap-cue" if enough else "no-far-distractor"
+        return "overlap-cue" if cues else "no-far-distractor"
     _, near_texts, far_texts = best
     wrong = sorted([*near_texts, *far_texts], key=lambda text: stable_hash(question.row, "place", text))
-    texts = [*wrong[:at], gold, *wrong[at:]]
+    texts = [*wrong[:at], question.gold, *wrong[at:]]
     return Options(
         tuple(texts),
         at,
@@ -148,20 +160,37 @@ class _Fitting:
     """Which texts can stand beside the right answer of one question; each text is looked at once."""
 
     def __init__(self, question: Question) -> None:
-        self._question = question
+        self._gold = question.gold
+        self._normal = normal_of(question.gold)
+        self._padded = f" {self._normal} "
+        self._low, self._high = _lengths(question.gold)
         self._fits: dict[str, bool] = {}
-        self._gold = normal_of(question.gold)
+
+    def known(self, values: Iterable[str]) -> None:
+        """Take these texts as such that can stand beside the right answer."""
+        self._fits.update(dict.fromkeys(values, True))
+
+    def __call__(self, value: str) -> bool:
+        """Whether a text can stand beside the right answer."""
+        fit = self._fits.get(value)
+        if fit is None:
+            fit = self._fits[value] = self._look(value)
+        return fit
+
+    def _look(self, value: str) -> bool:
+        if not value or not self._low <= len(value) <= self._high:
+            return False
+        normal = normal_of(value)
+        return f" {normal} " not in self._padded and self._padded not in f" {normal} "
 
     def first(self, candidates: Iterable[str], taken: Iterable[str], most: int = 8) -> list[str]:
         """The first candidates that can stand beside the right answer, those taken and each other."""
         found: list[str] = []
-        normals = {self._gold, *map(normal_of, taken)}
-        fits = self._fits
+        normals = {self._normal, *map(normal_of, taken)}
+        known = self._fits.get
         for value in candidates:
-            fit = fits.get(value)
-            if fit is None:
-                fit = fits[value] = _fits(self._question, value)
-            if fit and (normal := normal_of(value)) not in normals:
+            fit = known(value)
+            if (self(value) if fit is None else fit) and (normal := normal_of(value)) not in normals:
                 normals.add(normal)
                 found.append(value)
                 if len(found) == most:
@@ -169,84 +198,93 @@ class _Fitting:
         return found
 
 
-@dataclass(frozen=True)
 class _Distant:
     """What completely wrong options of one question are drawn from: found once for all its slightly wrong ones.
 
     For a command these are the others of its program, `beside` it.
     """
 
-    question: Question
-    pool: Pool
-    fits: _Fitting
-    beside: Sequence[str]
+    def __init__(
+        self, question: Question, pool: Pool, fits: _Fitting, beside: Sequence[str], near: int, far: int
+    ) -> None:
+        self._question, self._pool, self._fits, self._beside = question, pool, fits, beside
+        self._far, self._most = far, near + far
+        self._alike: dict[bool, list[list[tuple[str, str]]]] = {}
+        self._looked_at: dict[bool, int] = {True: 0, False: 0}
 
-    @property
-    def values(self) -> Iterator[Value]:
-        """The values of the pool that could be wholly wrong; each is looked for when first asked for."""
-        at = 0
-        while at < len(self._found) or self._one_more():
-            yield self._found[at]
-            at += 1
+    @lazily
+    def _values(self) -> list[Value]:
+        """The values of the pool that could be wholly wrong."""
+        return _far(self._question, self._pool, 12 * MOST_SETS)
 
-    def _one_more(self) -> bool:
-        for value in self._source:
-            self._found.append(value)
-            return True
-        return False
-
-    @cached_property
-    def _source(self) -> Iterator[Value]:
-        return islice(_far(self.question, self.pool), 12 * MOST_SETS)
-
-    @cached_property
-    def _found(self) -> list[Value]:
-        return []
-
-    @cached_property
+    @lazily
     def _places(self) -> dict[tuple[str, str], list[str]]:
         places: dict[tuple[str, str], list[str]] = {}
-        for value in self.values:
+        for value in self._values:
             places.setdefault((value.group, value.slot), []).append(value.value)
         return places
 
-    @cached_property
-    def _changed(self) -> dict[str, list[str]]:
-        return {}
+    @lazily
+    def _others(self) -> list[str]:
+        # As many more as the slightly wrong ones may take away.
+        return self._fits.first(self._beside, (), 8 + self._most - self._far)
 
-    def like(self, value: Value, *, paired: bool) -> list[str]:
+    def sets(self, near: tuple[str, ...], *, paired: bool) -> Iterator[tuple[str, ...]]:
+        """Sets of completely wrong options. As the right answer has a slightly wrong one like it, so has a completely
+        wrong one another like it, else who sees that two options are alike need only choose between these: of one place
+        in the corpus, or, where the slightly wrong option is the right one changed (`paired`), changed in the same way.
+        """
+        first, far = self._fits.first, self._far
+        taken = [normal_of(text) for text in near]
+        if self._question.pair.family == "command":
+            # The question names the program, so a command of another program would give the right one away: a guesser
+            # that counted shared words got 77% of such items. What the same program does for other ends is as wrong.
+            others = [text for text in self._others if normal_of(text) not in taken][:8]
+            yield from islice(combinations(others, far), 4 * MOST_SETS)
+            return
+        made = 0
+        for alike in self._families(paired=paired):
+            if alike[0][1] in taken:
+                continue
+            texts = [text for text, normal in alike if normal not in taken][:far]
+            if far > 2 and len(texts) >= 2:
+                texts = first([*texts[:2], *(other.value for other in self._values)], near, far)
+            if len(texts) == far:
+                yield tuple(texts)
+                made += 1
+                if made == MOST_SETS:
+                    return
+        if not made:
+            texts = first((value.value for value in self._values), near, 3 * far)
+            yield from islice(combinations(texts, far), MOST_SETS)
+
+    def _families(self, *, paired: bool) -> Iterator[list[tuple[str, str]]]:
+        """Each value that can stand beside the right answer with some that are like it, as (text, normal)."""
+        found = self._alike.setdefault(paired, [])
+        at = 0
+        while at < len(found) or self._one_more(found, paired=paired):
+            yield found[at]
+            at += 1
+
+    def _one_more(self, found: list[list[tuple[str, str]]], *, paired: bool) -> bool:
+        # Most questions are content with the first few.
+        for at in range(self._looked_at[paired], len(self._values)):
+            self._looked_at[paired] = at + 1
+            value = self._values[at]
+            if not self._fits(value.value):
+                continue
+            like = self._like(value, paired=paired)
+            texts = self._fits.first([value.value, *like], (), self._most)
+            if texts and texts[0] == value.value:
+                found.append([(text, normal_of(text)) for text in texts])
+                return True
+        return False
+
+    def _like(self, value: Value, *, paired: bool) -> list[str]:
         """What is like a value: itself changed, or another value of its place."""
-        if not paired:
-            return [text for text in self._places[value.group, value.slot] if text != value.value]
-        if value.value not in self._changed:
-            self._changed[value.value] = _changes(self.question, value.value)
-        return self._changed[value.value]
-
-
-def _far_sets(distant: _Distant, far: int, near: Sequence[str], *, paired: bool) -> Iterator[tuple[str, ...]]:
-    """Sets of completely wrong options. As the right answer has a slightly wrong one like it, so has a completely wrong
-    one another like it, else who sees that two options are alike need only choose between these: of one place in the
-    corpus, or, where the slightly wrong option is the right one changed (`paired`), changed in the same way."""
-    question, first = distant.question, distant.fits.first
-    if question.pair.family == "command":
-        # The question names the program, so a command of another program would give the right one away: a guesser that
-        # counted shared words got 77% of such items. What the same program does for other ends is as wrong.
-        yield from islice(combinations(first(distant.beside, near), far), 4 * MOST_SETS)
-        return
-    made = 0
-    for value in distant.values:
-        like = distant.like(value, paired=paired)
-        texts = first([value.value, *like], near, far)
-        if far > 2 and len(texts) >= 2:
-            texts = first([*texts[:2], *(other.value for other in distant.values)], near, far)
-        if len(texts) == far and texts[0] == value.value:
-            yield tuple(texts)
-            made += 1
-            if made == MOST_SETS:
-                return
-    if not made:
-        texts = first((value.value for value in distant.values), near, 3 * far)
-        yield from islice(combinations(texts, far), MOST_SETS)
+        if paired:
+            return _changes(self._question, value.value)
+        return [text for text in self._places[value.group, value.slot] if text != value.value]
 
 
 def _near(question: Question, pool: Pool, changed: Sequence[str]) -> Iterator[str]:
@@ -268,14 +306,16 @@ def _changes(question: Question, value: str) -> list[str]:
     return [text for text in altered(value, question.pair.family, question.row) if _untold(question, text)]
 
 
-def _far(question: Question, pool: Pool) -> Iterator[Value]:
+def _far(question: Question, pool: Pool, most: int) -> list[Value]:
     """Completely wrong: of the same form, from another group and topic, and nowhere in the parent's text; values of the
-    same slot first."""
+    same slot first; at most `most`."""
     alike = form(question.record, question.pair, question.gold)
-    asked = frozenset(stems(question.pair.question)) if question.pair.family in _SPEAKING else None
+    asked = question.asked if question.pair.family in _SPEAKING else frozenset()
     seen: set[str] = set()
+    found: list[Value] = []
     own, group = question.topic, question.record.group
     low, high = _lengths(question.gold)
+    told = question.told
     for values in (pool.of_slot(question.pair.slot, alike), pool.by_form.get(alike, [])):
         for value in pool.drawn(values, question.row):
             text = value.value
@@ -283,15 +323,26 @@ def _far(question: Question, pool: Pool) -> Iterator[Value]:
                 continue
             seen.add(text)
             # An answer that speaks of what was asked may be right elsewhere, and so here.
-            if low <= len(text) <= high and (not asked or asked.isdisjoint(stems(text))) and _untold(question, text):
-                yield value
+            if low <= len(text) <= high and asked.isdisjoint(stems(text)) and text not in told:
+                found.append(value)
+                if len(found) == most:
+                    return found
+    return found
 
 
 def _by_likeness(question: Question) -> list[str]:
-    """The commands beside the right one, those that share least with it first."""
-    gold = words_of(question.gold)
-    beside = [as_option(value, "command") for value in question.pair.siblings]
-    found = {value: likeness(words_of(value), gold) for value in beside}
+    """The commands beside the right one that can stand with it, those that share least with it first."""
+    gold = _command(question.gold)
+    low, high = _lengths(question.gold)
+    found: dict[str, float] = {}
+    for sibling in question.pair.siblings:
+        value = as_option(sibling, "command")
+        if value not in found and low <= len(value) <= high and value:
+            look = _command(value)
+            if not _as_right(gold, look):
+                found[value] = likeness(look.told, gold.told)
+    if len(set(found.values())) == len(found):
+        return sorted(found, key=found.__getitem__)
     often = Counter(found.values())
 
     def rank(value: str) -> tuple[float, str]:
@@ -301,37 +352,44 @@ def _by_likeness(question: Question) -> list[str]:
     return sorted(found, key=rank)
 
 
-def _fits(question: Question, value: str) -> bool:
-    gold = question.gold
-    low, high = _lengths(gold)
-    if not value or not low <= len(value) <= high:
-        return False
-    if question.pair.family == "command":
-        right_words, wrong_words = _command_words(gold), _command_words(value)
-        if _parts(gold) <= _parts(value):
-            return False
+def _as_right(gold: Command, value: Command) -> bool:
+    """Whether a command may be as right as the right one, or would make it the one that says most."""
+    return (
+        gold.parts <= value.parts
         # What does the same and something more is right as well: cancel ID, cancel --verbose ID. What lacks something
         # is left out too, else the right one would be the one that says most.
-        if right_words <= wrong_words or wrong_words <= right_words:
-            return False
+        or gold.words <= value.words
+        or value.words <= gold.words
         # What gives everything gives what is asked, too.
-        if EVERYTHING.search(value) and not EVERYTHING.search(gold):
-            return False
-    normal, right = f" {normal_of(value)} ", f" {normal_of(gold)} "
-    return normal not in right and right not in normal
+        or (value.everything and not gold.everything)
+        or value.normal in gold.normal
+        or gold.normal in value.normal
+    )
+
+
+class Command(NamedTuple):
+    """A command as it is held against others: its parts, its words without arguments to be filled in (letters of
+    options set together stand alone), all its words, its normal form between blanks, whether it gives everything."""
+
+    parts: frozenset[str]
+    words: frozenset[str]
+    told: frozenset[str]
+    normal: str
+    everything: bool
 
 
 @lru_cache(maxsize=1 << 14)
-def _command_words(command: str) -> frozenset[str]:
-    """The words of a command without arguments to be filled in; letters of options set together stand alone."""
-    words = _PART.findall(_ARGUMENT.sub(" ", _SCHEME.sub(" ", command)))
-    letters = [letter for cluster in _CLUSTER.findall(command) for letter in cluster]
-    return frozenset([*(word for word in words if f"-{word}" not in command.split()), *letters])
-
-
-@lru_cache(maxsize=1 << 14)
-def _parts(command: str) -> frozenset[str]:
-    return frozenset(_PART.findall(command))
+def _command(command: str) -> Command:
+    parts = _PART.findall(command)
+    bare = _SCHEME.sub(" ", command) if "://" in command else command
+    bare = _ARGUMENT.sub(" ", bare) if "{{" in bare else bare
+    words = _PART.findall(bare) if bare is not command else parts
+    if "-" in command:
+        pieces = command.split()
+        words = [word for word in words if f"-{word}" not in pieces]
+        words += [letter for cluster in _CLUSTER.findall(command) for letter in cluster]
+    normal = f" {normal_of(command)} "
+    return Command(frozenset(parts), frozenset(words), frozenset(normal.split()), normal, gives_everything(command))
 
 
 def _lengths(gold: str) -> tuple[float, float]:

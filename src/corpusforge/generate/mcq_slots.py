@@ -78,23 +78,30 @@ def can_be_near(pair: Pair, gold: str) -> bool:
     alike = shape(gold)
     if any(shape(as_option(value, pair.family)) == alike for value in pair.siblings):
         return True
-    return pair.family != "term" and bool(_NUMBER.search(gold) or _opposite_words().search(gold))
+    return pair.family != "term" and any(_changeable(gold))
 
 
 def altered(value: str, family: str, seed: str) -> list[str]:
     """The value with a number changed, and with a word changed for its opposite: at most two, in seeded order."""
-    made = []
-    numbers = list(_NUMBER.finditer(value)) if family not in ("command", "term") else []
+    made: list[str] = []
+    if family in ("command", "term"):
+        return made
+    numbers, words = _changeable(value)
     if numbers:
         match = numbers[pick(len(numbers), seed, "which")]
         made.append(value[: match.start()] + _other_number(match, seed) + value[match.end() :])
-    words = [] if family in ("command", "term") else list(_opposite_words().finditer(value))
     if words:
         match = words[pick(len(words), seed, "word")]
         other = _opposites()[match[0].lower()]
         other = other[:1].upper() + other[1:] if match[0][0].isupper() else other
         made.append(value[: match.start()] + other + value[match.end() :])
     return made if len(made) < 2 or pick(2, seed, "first") else made[::-1]
+
+
+@lru_cache(maxsize=1 << 14)
+def _changeable(value: str) -> tuple[tuple[re.Match[str], ...], tuple[re.Match[str], ...]]:
+    """The numbers of a value, and its words that have an opposite."""
+    return tuple(_NUMBER.finditer(value)), tuple(_opposite_words().finditer(value))
 
 
 def _other_number(match: re.Match[str], seed: str) -> str:

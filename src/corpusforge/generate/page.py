@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
+from corpusforge.generate.lazily import lazily
 from corpusforge.generate.passages import Block, Section, split
 from corpusforge.generate.phrasings import word_list
 from corpusforge.generate.sentences import normalised, plain, unwrapped
@@ -44,12 +45,12 @@ class Page:
         """The record's text."""
         return self.record.text
 
-    @cached_property
+    @lazily
     def sections(self) -> list[Section]:
         """The record's sections in order."""
         return split(self.record.text)
 
-    @cached_property
+    @lazily
     def title(self) -> str:
         """The page's name: the record's title, else its first top heading, else empty."""
         title = named(self.record.title)
@@ -67,7 +68,7 @@ class Page:
             self._subjects[section.index] = next((name for name in names if name and not generic(name)), self.title)
         return self._subjects[section.index]
 
-    @cached_property
+    @lazily
     def _subjects(self) -> dict[int, str]:
         return {}
 
@@ -83,7 +84,7 @@ class Page:
         name, normal = self._contexts[section.index]
         return "" if name and _within(normal, normalised(" ".join(words))) else name
 
-    @cached_property
+    @lazily
     def _contexts(self) -> dict[int, tuple[str, str]]:
         return {}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from corpusforge.generate.page import Page
 from corpusforge.generate.phrasings import templates
@@ -15,32 +16,37 @@ PRIORITY = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Ask:
     """A question before it is worded: its template, what fills the slots, and the seed that chooses the wording."""
 
     template: str
     seed: str
     slots: tuple[tuple[str, str], ...]
+    _text: str = field(default="", init=False, repr=False, compare=False)
+    _key: str = field(default="", init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The question in one of its template's wordings."""
-        template, slots = templates("qa")[self.template], dict(self.slots)
-        question = template.phrase(self.seed, **slots)
-        # A question that opens with a name keeps its letters: `ls` is no `Ls`.
-        if "title" in slots and question.startswith(f"{slots['title']}:"):
-            return question
-        return question[:1].upper() + question[1:]
+        if not self._text:
+            template, slots = templates("qa")[self.template], dict(self.slots)
+            question = template.phrase(self.seed, **slots)
+            # A question that opens with a name keeps its letters: `ls` is no `Ls`.
+            if "title" not in slots or not question.startswith(f"{slots['title']}:"):
+                question = question[:1].upper() + question[1:]
+            self._text = question
+        return self._text
 
-    @cached_property
+    @property
     def key(self) -> str:
         """What is asked, whatever the wording: two questions with the same key must have the same answer."""
-        return _key(self.template, self.slots)
+        if not self._key:
+            self._key = _key(self.template, self.slots)
+        return self._key
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """One question and answer.
 
     `answer` equals the text at `spans` up to white space (several spans: joined by line breaks), except for `gold`

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from itertools import pairwise
 
 from corpusforge.generate.headings import is_question
+from corpusforge.generate.lazily import lazily
 from corpusforge.generate.page import Page, generic, link_list, marked_up, stands_alone, wordy
 from corpusforge.generate.passages import Block
 from corpusforge.generate.phrasings import pick, resource
@@ -41,23 +42,23 @@ class Task:
 class ReadingPage(Page):
     """A page with what several kinds of task read of it, found once."""
 
-    @cached_property
+    @lazily
     def prose(self) -> list[Block]:
         """The blocks that are text to read."""
         return _prose(self)
 
-    @cached_property
+    @lazily
     def paragraphs(self) -> list[list[tuple[int, int]]]:
         """The sentences of each paragraph, [start, end) each."""
         blocks = (block for section in self.sections for block in section.blocks if block.kind == "paragraph")
         return [list(sentences(self.text, block.start, block.end)) for block in blocks]
 
-    @cached_property
+    @lazily
     def pairs(self) -> list[tuple[tuple[int, int], tuple[int, int], str]]:
         """Neighbouring sentences of which the second opens with a connective."""
         return list(_pairs(self))
 
-    @cached_property
+    @lazily
     def worded(self) -> list[tuple[int, int, list[str]]]:
         """Sentences that can be read alone and hold nothing redacted, with their words."""
         if not self.title or is_question(self.title):

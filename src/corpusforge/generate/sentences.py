@@ -12,13 +12,16 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|Mr|Mrs|Ms|Dr|St|No|Nos|Fig|Figs|Sec|Vol|Inc|Ltd|Co|Corp|approx|resp|viz|al|[A-Z])"
     r"|(?:^|\s)\d{1,3})\.$",
 )
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
+# Patterns that open with one of few characters are looked for at those alone: several times as fast.
+_LINK = re.compile(r"(?:!\[|\[)([^\]\n]*)\]\([^)\s]*\)")
 _STRONG = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
-_EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*])")
-_CODE = re.compile(r"(`+)(.+?)\1")
+_EMPHASIS = re.compile(r"([*_])(?<![\w*][*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*])")
+_CODE = re.compile(r"(``*)(.+?)\1")
 _QUOTE = re.compile(r"(?m)^[ \t]*>[ \t]?")
 _NOISE = re.compile(r"[^\w%$€£.]+|\.(?!\d)")
 _STOPS = re.compile(r"\.(?!\d)")
+# Marks of typography, none of which is part of a word; texts with no others beyond ASCII take the fast way.
+_MARKS = "’‘“”–—…•\xa0→"
 _BARE = {at: chr(at).lower() if chr(at).isalnum() or chr(at) in "_%$." else " " for at in range(128)}
 _FIRST, _SECOND = methodcaller("group", 1), methodcaller("group", 2)
 SHORT = 300
@@ -75,7 +78,12 @@ def _short(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    if text.isascii():
+    ascii_only = text.isascii()
+    if not ascii_only:
+        for mark in _MARKS:
+            text = text.replace(mark, " ")
+        ascii_only = text.isascii()
+    if ascii_only:
         # As the pattern does it, at a third of the time.
         words = " ".join(text.translate(_BARE).split())
         return (_STOPS.sub(" ", words) if "." in words else words).strip()

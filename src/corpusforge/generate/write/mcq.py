@@ -115,7 +115,7 @@ class WrittenMCQ(Writer):
             wrong = tuple(text for text in values["wrong"] if text not in told)
             if not wrong:
                 return "near-in-text"
-            question = Question(row.id, replace(pair, siblings=wrong), pair.answer, row, told)
+            question = Question(row.id, pair._replace(siblings=wrong), pair.answer, row, told)
             found = options(question, self._pools[row.side == "holdout"], settings.near, settings.far, at)
             if isinstance(found, str):
                 return found
@@ -157,7 +157,7 @@ def _pair(row: Record, settings: Any) -> Pair | str:
     gold = option(pair)
     if not 1 <= len(gold) <= settings.max_option_chars or not normalised(gold):
         return "no-option"
-    return replace(pair, answer=gold)
+    return pair._replace(answer=gold)
 
 
 def _chunk(row: Record) -> Chunk:
