@@ -15,6 +15,9 @@ def test_the_trainers_demo_has_its_recipes_and_text_that_the_base_model_never_sa
     assert len(library) > 200
     assert not set(library) & set(MODULES)
     assert not any({"test", "tests", "idlelib", "site-packages"} & set(name.split(".")) for name in library)
+    configs = Path(__file__).parents[1] / "train" / "configs"
+    made = {path.name: path.read_bytes() for path in (tmp_path / "train" / "configs").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in configs.iterdir()}
     for name in ("train-demo-base", "train-demo", "train-demo-inject"):
         recipe = read_recipe(tmp_path / "recipes" / f"{name}.yaml")
         assert recipe.spec.mix["packed"]["length"] == 512

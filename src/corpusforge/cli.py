@@ -36,7 +36,8 @@ INTERRUPTED = 130
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The workspace to make or complete.")] = Path("."),
     training: Annotated[
-        bool, typer.Option("--training", help="Also the recipes and the public text of make train-demo.")
+        bool,
+        typer.Option("--training", help="Also the trainer's configs, the recipes and public text of make train-demo."),
     ] = False,
 ) -> None:
     """Make a workspace: sources/, recipes/ with the demo, its data, and editor schemas. Overwrites nothing."""

@@ -32,7 +32,8 @@ _NOT_LIBRARY = frozenset(
 def make_workspace(folder: Path, training: bool = False) -> tuple[list[Path], int]:
     """Write what is missing; the paths written, and how many files were there and left alone.
 
-    With `training` also the recipes of `make train-demo` and their public text, which takes some seconds more.
+    With `training` also the trainer's configs, the recipes of `make train-demo` and their public text, which takes some
+    seconds more.
     """
     wanted = dict(_files())
     if training:
@@ -89,8 +90,19 @@ def _docstrings(name: str, path: Path) -> bytes:
     return ("\n\n".join(parts) + "\n").encode()
 
 
+def _configs() -> Path:
+    """The folder of the trainer's configs: in its package where that is installed, beside it in the repository."""
+    package = Path(str(resources.files("corpusforge_train")))
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
 def _training_files() -> Iterator[tuple[str, bytes]]:
-    """The recipes of `make train-demo`, and what every module of the library that the demo lacks says of itself."""
+    """The trainer's configs, the recipes of `make train-demo`, and what every module of the library that the demo lacks
+    says of itself.
+    """
+    for config in sorted(_configs().iterdir()):
+        yield f"train/configs/{config.name}", config.read_bytes()
     root = resources.files("corpusforge") / "demo" / "training"
     for room in ("recipes", "sources"):
         for entry in sorted((root / room).iterdir(), key=lambda e: e.name):

@@ -267,7 +267,8 @@ def load_config(path: Path, changes: tuple[str, ...] = ()) -> Config:
     try:
         value = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise WrongUse("there is no such config.", where=str(path), hint="See train/configs/.") from None
+        hint = "corpusforge init . --training writes train/configs/."
+        raise WrongUse("there is no such config.", where=str(path), hint=hint) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
