@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(folder: Path) -> int:
-    """Start the server of a folder and stay with it: 0 if nobody used it any more, SERVER_ENDED if it ended by itself."""
+    """Start the server of a folder and stay with it: 0 if nobody used it any more, SERVER_ENDED if it ended itself."""
     alive = os.open(folder / "alive", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(alive, fcntl.LOCK_EX)
     told: Any = orjson.loads((folder / "command.json").read_bytes())
