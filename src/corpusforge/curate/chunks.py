@@ -7,15 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from corpusforge.curate.compiled import compiled
+from corpusforge.curate.compiled import Number, compiled
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
-_SPACE = np.zeros(256, np.bool_)
-_SPACE[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = True
-_LAST_SPACE = 32
 # The first bytes of foreign white space.
 _LEADS = np.zeros(256, np.bool_)
 _LEADS[[0xC2, 0xE1, 0xE2, 0xE3]] = True
@@ -31,6 +28,14 @@ _FOREIGN = np.array(
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _HALF, _ODD_HALF = np.uint64(32), np.uint64(29)
+_ONE, _TOP, _LAST, _SHIFT = np.uint64(1), np.uint64(56), np.uint64(63), np.uint64(58)
+# Brings bytes of 0 or 1 together as the bits of the highest one.
+_GATHER = np.uint64(0x0102040810204080)
+# All runs of six of its bits differ, so that each tells by how much the number was shifted.
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_PLACES = np.zeros(64, np.int64)
+_PLACES[[(0x03F79D71B4CB0A89 << place & 0xFFFFFFFFFFFFFFFF) >> 58 for place in range(64)]] = np.arange(64)
+_TOPS = np.uint64(0x8080808080808080)
 _PAD = bytes(8)
 
 
@@ -54,9 +59,10 @@ class Chunks:
         self.bytes: Bytes = self.raw_bytes
         if not self.raw.isascii():
             self.bytes = self.raw_bytes.copy()
-            _make_spaces_plain(self.bytes, np.flatnonzero(_LEADS.take(self.bytes)), _FOREIGN)
+            _make_spaces_plain(self.bytes, eights(self.raw_bytes), _LEADS, _FOREIGN)
             self.bytes.flags.writeable = False
-        self.starts, self.ends, self.bounds = _cut(self.bytes, self.at, _SPACE)
+        self.starts, self.ends = _cut(self.bytes, int(self.at[-1]))
+        self.bounds: Ints = np.searchsorted(self.starts, self.at)
         self.marks: Hashes = marked(self.bytes, self.starts, self.ends)
 
     def joined(self, numbers: Ints) -> str:
@@ -82,40 +88,52 @@ def eights(data: Bytes) -> Hashes:
 
 
 @compiled
-def _make_spaces_plain(data: Bytes, places: Ints, foreign: Ints) -> None:
-    for place in places:
-        size = 2 if data[place] < _LEAD_OF_THREE else 3
-        code = np.int64(0)
-        for offset in range(size):
-            code = code * 256 + data[place + offset]
-        for other in foreign:
-            if other == code:
-                for offset in range(size):
-                    data[place + offset] = 32
+def _make_spaces_plain(data: Bytes, eight: Hashes, leads: NDArray[np.bool_], foreign: Ints) -> None:
+    for start in range(0, len(eight), 8):
+        if eight[start] & _TOPS:
+            for place in range(start, min(start + 8, len(eight))):
+                if leads[data[place]]:
+                    _make_plain(data, place, foreign)
 
 
 @compiled
-def _cut(data: Bytes, at: Ints, space: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-    size = at[-1]
-    starts = np.empty(size // 2 + 1, np.int64)
-    ends = np.empty(size // 2 + 1, np.int64)
-    bounds = np.empty(len(at), np.int64)
-    count = 0
-    for text in range(len(at) - 1):
-        bounds[text] = count
-        place, stop = at[text], at[text + 1] - 1
-        while True:
-            while place < stop and space[data[place]]:
-                place += 1
-            if place >= stop:
-                break
-            starts[count] = place
-            while data[place] > _LAST_SPACE or not space[data[place]]:
-                place += 1
-            ends[count] = place
+def _make_plain(data: Bytes, place: Number, foreign: Ints) -> None:
+    size = 2 if data[place] < _LEAD_OF_THREE else 3
+    code = np.int64(0)
+    for offset in range(size):
+        code = code * 256 + data[place + offset]
+    for other in foreign:
+        if other == code:
+            data[place : place + size] = 32
+
+
+@compiled
+def _cut(data: Bytes, size: int) -> tuple[Ints, Ints]:
+    """Where the chunks in the first bytes start and end; the last of these bytes is white space."""
+    blocks = size // 64 + 1
+    spaces = np.ones(64 * blocks, np.uint8)
+    for place in range(size):
+        byte = data[place]
+        spaces[place] = (byte <= 32) & ((byte >= 28) | ((byte >= 9) & (byte <= 13)))
+    eight = spaces.view(np.uint64)
+    # Where a chunk starts and where it ends, in turn.
+    edges = np.empty(size + 2, np.int64)
+    count, before = 0, _ONE
+    for block in range(blocks):
+        bits = np.uint64(0)
+        for part in range(8):
+            bits |= (eight[8 * block + part] * _GATHER >> _TOP) << np.uint64(8 * part)
+        changes = bits ^ (bits << _ONE | before)
+        before = bits >> _LAST
+        while changes != 0:
+            lowest = changes & (~changes + _ONE)
+            edges[count] = 64 * block + _PLACES[lowest * _DE_BRUIJN >> _SHIFT]
             count += 1
-    bounds[-1] = count
-    return starts[:count].copy(), ends[:count].copy(), bounds
+            changes ^= lowest
+    starts, ends = np.empty(count // 2, np.int64), np.empty(count // 2, np.int64)
+    for number in range(count // 2):
+        starts[number], ends[number] = edges[2 * number], edges[2 * number + 1]
+    return starts, ends
 
 
 @compiled
