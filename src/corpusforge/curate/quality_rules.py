@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from corpusforge.curate.compiled import compiled
 from corpusforge.curate.measured import Floats, Measured, Rows
 from corpusforge.curate.quality_thresholds import NEAR
 from corpusforge.curate.repeats import REPEATED, TOP
@@ -188,36 +189,53 @@ def judge(texts: Sequence[str], thresholds: Sequence[Mapping[str, float]]) -> li
 def judged(measured: Measured, thresholds: Mapping[str, float], rows: Rows | None = None) -> list[Verdict]:
     """The verdicts on some texts of a batch (all, if not said) by the same thresholds."""
     rows = np.arange(len(measured.texts)) if rows is None else rows
-    names = list(thresholds)
-    failed: dict[int, Judged] = {}
-    least = np.full(len(rows), np.inf)
-    which = np.full(len(rows), -1)
-    closest = np.zeros(len(rows))
-    alive = np.ones(len(rows), np.bool_)
+    least, closest, failed = np.full(len(rows), np.inf), np.zeros(len(rows)), np.zeros(len(rows))
+    which, by = np.full(len(rows), -1), np.full(len(rows), -1)
+    found = least, which, closest, by, failed
+    alive = np.arange(len(rows))
     for number, (name, threshold) in enumerate(thresholds.items()):
         rule = RULES[name]
-        at = _in_doubt(rule, measured, rows, np.flatnonzero(alive), threshold)
-        if not len(at):
-            continue
-        values = rule.value(measured, rows[at])
-        fails = values < threshold if rule.side == "min" else values > threshold
-        # From a threshold of 0, which forbids, nothing that passes is near or far.
-        away = np.abs(values - threshold) / abs(threshold) if threshold else np.full(len(at), np.inf)
-        closer = ~fails & (away < least[at])
-        least[at[closer]], which[at[closer]], closest[at[closer]] = away[closer], number, values[closer]
-        if fails.any():
-            for k, value in zip(at[fails].tolist(), values[fails].tolist(), strict=True):
-                failed[k] = (name, value, threshold)
-            alive[at[fails]] = False
-    near = np.flatnonzero(least <= NEAR)
-    passed = zip(near.tolist(), which[near].tolist(), closest[near].tolist(), strict=True)
-    close = {k: (names[number], value, thresholds[names[number]]) for k, number, value in passed}
+        at = _in_doubt(rule, measured, rows, alive, threshold)
+        if len(at) and _weighed(
+            rule.value(measured, rows[at]), at, float(threshold), rule.side == "min", number, found
+        ):
+            alive = np.flatnonzero(by < 0)
+    rules = list(thresholds.items())
     verdicts = [_CLEAR] * len(rows)
-    for k, found in close.items():
-        verdicts[k] = Verdict(None, found)
-    for k, told in failed.items():
-        verdicts[k] = Verdict(told, close.get(k))
+    near = np.flatnonzero(least <= NEAR)
+    for k, number, value in zip(near.tolist(), which[near].tolist(), closest[near].tolist(), strict=True):
+        name, threshold = rules[number]
+        verdicts[k] = Verdict(None, (name, value, threshold))
+    fails = np.flatnonzero(by >= 0)
+    for k, number, value in zip(fails.tolist(), by[fails].tolist(), failed[fails].tolist(), strict=True):
+        name, threshold = rules[number]
+        verdicts[k] = Verdict((name, value, threshold), verdicts[k].closest)
     return verdicts
+
+
+@compiled
+def _weighed(
+    values: Floats,
+    at: Rows,
+    threshold: float,
+    least_side: bool,
+    number: int,
+    found: tuple[Floats, Rows, Floats, Rows, Floats],
+) -> int:
+    """Enters what a rule finds of some texts: how far from failing, the closest rule and value, the failed ones."""
+    least, which, closest, by, failed = found
+    fails = 0
+    for k in range(len(at)):
+        row, value = at[k], values[k]
+        if (value < threshold) if least_side else (value > threshold):
+            by[row], failed[row] = number, value
+            fails += 1
+        elif threshold:
+            # From a threshold of 0, which forbids, nothing that passes is near or far.
+            away = abs(value - threshold) / abs(threshold)
+            if away < least[row]:
+                least[row], which[row], closest[row] = away, number, value
+    return fails
 
 
 def _in_doubt(rule: Rule, measured: Measured, rows: Rows, active: Rows, threshold: float) -> Rows:
