@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from corpusforge.curate.c4_lines import C4Lines, count_sentences
 from corpusforge.curate.chunks import Bytes, Chunks, Hashes, Ints, eights
 from corpusforge.curate.compiled import Number, compiled
-from corpusforge.curate.vocabulary import SIGNS, Vocabulary
+from corpusforge.curate.vocabulary import BEGINS, ENDS, GOES_ON, SEVERAL, SIGNS, Vocabulary
 
 Bits = NDArray[np.bool_]
+Words = tuple[Ints, Ints, Ints, NDArray[np.int32], Ints, Hashes]
+"""Where chunks start and end, where each text's begin, their numbers, rows of the vocabulary's chunks and tokens."""
 
 _MIX = np.uint64(0x94D049BB133111EB)
 _HALF, _BYTE = np.uint64(32), np.uint64(7)
@@ -28,6 +30,7 @@ _MARKS[list(b".?!\"'")] = _ENDS
 _MARKS[list(b"\x0b\x0c\r\x1c\x1d\x1e")] = _BREAKS
 _LEAST_WORDS = 3
 _LONG_WORD = 1000
+_ROW = 0xFFFFFFFF
 _CITED, _MARKED = (1 << 32 + list(SIGNS).index(sign) for sign in ("citation", "c4"))
 _COLUMNS = 13
 (
@@ -70,14 +73,13 @@ class LineCounts:
     repeated_paragraphs: Ints
     repeated_paragraph_characters: Ints
 
-    def __init__(self, chunks: Chunks, vocabulary: Vocabulary, numbers: NDArray[np.int32], tokens: Hashes) -> None:
-        """`numbers` are those of the chunks, `tokens` the rows of all tokens of the batch."""
+    def __init__(self, chunks: Chunks, vocabulary: Vocabulary, numbers: NDArray[np.int32]) -> None:
+        """`numbers` are those of the chunks."""
         self._chunks = chunks
         found, self._special = _counted(
             (chunks.raw_bytes, chunks.bytes, eights(chunks.raw_bytes), chunks.raw.isascii()),
             (chunks.at, np.flatnonzero(chunks.bytes[: chunks.at[-1]] == _NEWLINE)),
-            (chunks.starts, chunks.ends, chunks.bounds, numbers, vocabulary.chunks),
-            tokens,
+            (chunks.starts, chunks.ends, chunks.bounds, numbers, vocabulary.chunks, vocabulary.tokens),
             (_MARKS, _terminal_marks(), _MASKS),
         )
         self.newlines, self.said, self.ended, self.short = found[[_NEWLINES, _SAID, _ENDED, _SHORTS]]
@@ -125,8 +127,7 @@ def _twice(many: Number) -> Number:
 def _counted(
     texts: tuple[Bytes, Bytes, Hashes, bool],
     lines: tuple[Ints, Ints],
-    words: tuple[Ints, Ints, Ints, NDArray[np.int32], Ints],
-    tokens: Hashes,
+    words: Words,
     tables: tuple[Bytes, Ints, Hashes],
 ) -> tuple[Ints, Ints]:
     raw, data, eight, plain = texts
@@ -136,7 +137,7 @@ def _counted(
     found = np.zeros((_COLUMNS, len(at) - 1), np.int64)
     special = np.empty((3, len(breaks)), np.int64)
     specials = 0
-    line = chunk = token = np.int64(0)
+    line = chunk = np.int64(0)
     table = np.zeros(_twice(len(breaks)), np.uint64)
     for text in range(len(at) - 1):
         first, stop_chunk = line, bounds[text + 1]
@@ -153,9 +154,7 @@ def _counted(
                 continue
             filled += 1
             begin = chunk
-            chunk, token, signs, sentences = _read(
-                raw, data, (start, stop), words, chunk, stop_chunk, tokens, token, marks
-            )
+            chunk, signs, sentences = _read(raw, data, (start, stop), words, chunk, stop_chunk, marks)
             characters = stop - start
             if not plain:
                 characters -= _inner(eight, start, stop, masks)
@@ -191,22 +190,19 @@ def _read(
     raw: Bytes,
     data: Bytes,
     line: tuple[Number, Number],
-    words: tuple[Ints, Ints, Ints, NDArray[np.int32], Ints],
+    words: Words,
     chunk: Number,
     stop_chunk: Number,
-    tokens: Hashes,
-    token: Number,
     marks: Bytes,
-) -> tuple[Number, Number, Number, Number]:
-    """Reads a line from a chunk and a token on: the next chunk and token, the signs in it, and its sentences.
+) -> tuple[Number, Number, Number]:
+    """Reads a line from a chunk on: the next chunk, the signs in it, and its sentences.
 
     What Python takes for the end of a line counts as a citation: as with that, the line's end may be another one.
     """
     start, stop = line
-    starts, ends, _, numbers, facts = words
+    starts, ends, _, numbers, facts, tokens = words
     begin, before = chunk, start
-    sentences, ended = 1, False
-    signs = np.int64(0)
+    sentences = ended = signs = np.int64(0)
     while chunk < stop_chunk and starts[chunk] < stop:
         here = starts[chunk]
         if here != before + 1 or data[before] != _SPACE:
@@ -215,25 +211,36 @@ def _read(
             # White space other than one space is a token of its own for spaCy, and begins a sentence as a word would.
             if chunk > begin:
                 sentences += ended
-                ended = False
+                ended = np.int64(0)
         before = ends[chunk]
         row = numbers[chunk]
-        signs |= facts[row, 3]
+        bits = facts[row, 3]
+        signs |= bits
         if before - here > _LONG_WORD:
             signs |= _MARKED
-        many = facts[row, 2] >> 32
-        for place in range(token, token + many):
-            kind = tokens[place, 1] >> _HALF
-            if kind == 0:
-                ended = True
-            elif kind == 2:
-                sentences += ended
-                ended = False
-        token += many
+        sentences += ended & ((bits & BEGINS) != 0)
+        if bits & SEVERAL:
+            first = facts[row, 2] & _ROW
+            sentences += _ends_inside(tokens, first, first + (facts[row, 2] >> 32))
+        ended = (ended & ((bits & GOES_ON) == 0)) | ((bits & ENDS) != 0)
         chunk += 1
     if _has_break(raw, data, before, stop, marks):
         signs |= _CITED
-    return chunk, token, signs, sentences
+    return chunk, signs, sentences + 1
+
+
+@compiled
+def _ends_inside(tokens: Hashes, first: Number, stop: Number) -> Number:
+    """How many sentences end before another one begins among a chunk's tokens."""
+    found, ended = 0, False
+    for place in range(first, stop):
+        kind = tokens[place, 1] >> _HALF
+        if kind == 0:
+            ended = True
+        elif kind == 2:
+            found += ended
+            ended = False
+    return found
 
 
 @compiled

@@ -8,12 +8,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from corpusforge.curate.chunks import Chunks, Hashes, Ints
+from corpusforge.curate.chunks import Chunks, Ints
 from corpusforge.curate.compiled import compiled
 from corpusforge.curate.english_words import english_words
 from corpusforge.curate.line_counts import LineCounts
 from corpusforge.curate.repeats import Repeats
-from corpusforge.curate.vocabulary import SIGNS, Vocabulary
+from corpusforge.curate.vocabulary import SIGNS, STOPS, Vocabulary
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -98,21 +98,16 @@ class Measured:
         return self._sum(_FIRST_SIGN + list(SIGNS).index(sign))
 
     @cached_property
-    def _sequence(self) -> Hashes:
-        numbers = self._numbers
-        return self.vocabulary.token_rows(numbers, int(self._sum(_TOKENS).sum()))
-
-    @cached_property
     def line_counts(self) -> LineCounts:
         """Counts of the texts' lines and paragraphs."""
-        return LineCounts(self.chunks, self.vocabulary, self._numbers, self._sequence)
+        return LineCounts(self.chunks, self.vocabulary, self._numbers)
 
     @cached_property
     def repeats(self) -> Repeats:
         """Shares of the texts in repeated runs of tokens."""
-        bounds = np.zeros(len(self.texts) + 1, np.int64)
-        np.cumsum(self._sum(_TOKENS), out=bounds[1:])
-        return Repeats(self._sequence, bounds, self.vocabulary.factors, self.lengths)
+        vocabulary, numbers = self.vocabulary, self._numbers
+        words = self.chunks.bounds, numbers, vocabulary.chunks, vocabulary.tokens
+        return Repeats(words, vocabulary.factors, self._sum(_TOKENS), self.lengths)
 
     def sentences(self, rows: Rows) -> Ints:
         """Sentences in the lines that C4 keeps of some texts."""
@@ -142,5 +137,5 @@ def _summed(facts: Ints, numbers: NDArray[np.int32], bounds: Ints) -> Ints:
                     found[_FIRST_SIGN + sign, text] += (bits >> (32 + sign)) & 1
         found[_TOKENS, text], found[_WORDS, text] = counts & low, counts >> 32
         found[_CHARACTERS, text], found[_LETTERED, text] = sizes & low, sizes >> 32
-        found[_STOPS, text] = stops & low
+        found[_STOPS, text] = stops & STOPS
     return found

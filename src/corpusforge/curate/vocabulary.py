@@ -28,6 +28,11 @@ SIGNS = {
     "bullet": ("\n-", "\n•"),
 }
 """Strings in the lower-case form of a chunk with a newline before it and one after it."""
+STOPS = (1 << len(STOP_WORDS)) - 1
+BEGINS, SEVERAL, ENDS, GOES_ON = (1 << len(STOP_WORDS) + bit for bit in range(4))
+"""What a chunk does to sentences: it begins one if the last has ended; some end within it; it ends with the end of one;
+it ends with what is no end.
+"""
 MOST_CHUNKS = 1_200_000
 """A vocabulary with more is full: about 150 MB. What is measured does not depend on it."""
 
@@ -40,7 +45,8 @@ class Vocabulary:
     """Every chunk (run of characters without white space) and every token seen so far, in rows by their numbers.
 
     Rows of `chunks`: tokens + words * 2^32; characters of words + tokens with a letter * 2^32; the first of its rows
-    of `tokens` + how many * 2^32; bits of `STOP_WORDS` + bits of `SIGNS` (what it holds that rules look for) * 2^32.
+    of `tokens` + how many * 2^32; bits of `STOP_WORDS`, then `BEGINS` to `GOES_ON`, + bits of `SIGNS` (what it holds
+    that rules look for) * 2^32.
     Rows of `tokens`: a 64-bit polynomial of the characters, so that that of a run of tokens follows from theirs and
     `factors`; characters + kind in a sentence * 2^32 (0 ends one, 1 is punctuation that neither ends nor begins one, 2
     begins one after an end). `factors` by length puts a token behind another.
@@ -148,7 +154,7 @@ def _describe(
     token = 0
     for chunk in range(len(ends)):
         words = characters = lettered = bits = np.int64(0)
-        begun = token
+        begun, last = token, 1
         while token < len(starts) and starts[token] < ends[chunk]:
             start = starts[token]
             inside = token + 1 < len(starts) and starts[token + 1] < ends[chunk]
@@ -160,6 +166,9 @@ def _describe(
             kind = 2 if met & NO_PUNCTUATION else 1
             if met & END and end - start == 1:
                 kind = 0
+            if kind == 2:
+                bits |= BEGINS if last == 1 else SEVERAL if last == 0 else 0
+            last = last if kind == 1 else kind
             if met & WORDY:
                 words += 1
                 characters += end - start
@@ -172,7 +181,7 @@ def _describe(
         facts[chunk, 0] = token - begun + (words << 32)
         facts[chunk, 1] = characters + (lettered << 32)
         facts[chunk, 2] = first + begun + ((token - begun) << 32)
-        facts[chunk, 3] |= bits
+        facts[chunk, 3] |= bits | (ENDS if last == 0 else GOES_ON if last == 2 else 0)
 
 
 @lru_cache(maxsize=1)
