@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .redact_running import chat, record, redacted
@@ -84,6 +86,22 @@ def test_an_address_whose_signs_an_export_dropped_goes(turn: str) -> None:
     assert [span.kind for span in made.spans] == ["EMAIL_ADDRESS"]
     assert "uill" not in made.text
     assert "56" not in made.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "415-749-6095 4849 1246 4517 5550",  # the last four of the one and twelve of the other pass for a card
+        "646-405-6479 4920 0124 2846 1093",  # as all of the one and eight of the other do
+        "4849 1246 4517 5550 415-749-6095",
+        "648-69-3501 4832 2783 6919 1240",
+    ],
+)
+def test_two_numbers_side_by_side_leave_no_digit_behind(text: str) -> None:
+    made = redacted(record(f"Call {text} now"), ner="none").text
+    assert made.startswith("Call <")
+    assert made.endswith("> now")
+    assert not re.search(r"\d\d", re.sub("<[^>]*>", "", made))
 
 
 @pytest.mark.parametrize("turn", ["hotmail com does not open", "i use gmailcom or hotmailcom", "is email common here"])

@@ -12,6 +12,9 @@ _SOFT = frozenset({NER, "given-name"})
 _PAIRS = dict(zip("([{)]}", ")]}([{", strict=True))
 # Punctuation that ends the sentence rather than the value. A password may well end in one.
 _LOOSE_ENDS = {"URL": ".,;:!?\"'", "HOSTMASK": ".,;:!?\"'", "PHONE_NUMBER": ".,;:-"}
+# What joins the groups of a number, and how far a row of groups goes: a card's length.
+_JOINTS = " .-"
+_ROW = 24
 
 
 class RedactionFailed(Exception):
@@ -37,7 +40,9 @@ def disjoint(text: str, findings: Iterable[Finding], protected: Sequence[tuple[i
     """Findings in order, none overlapping, none touching a placeholder or a protected range.
 
     The longest wins, then the higher score; patterns win over name models. What a loser covers beyond the winner stays
-    covered: every character that some detector reported is in exactly one result, unless it is protected.
+    covered: every character that some detector reported is in exactly one result, unless it is protected. Where two
+    numbers cross, nobody knows where the first ends and the second begins, as in a telephone number and a card side by
+    side: what else stands in their row of digits goes too.
     """
     ranked = sorted(
         {snapped(text, finding) for finding in findings},
@@ -47,14 +52,46 @@ def disjoint(text: str, findings: Iterable[Finding], protected: Sequence[tuple[i
         return []
     taken = sorted([*protected, *(match.span() for match in PLACEHOLDER.finditer(text))])
     kept: list[Finding] = []
+    crossing: list[Finding] = []
     for finding in ranked:
-        for start, end in _outside(finding.start, finding.end, taken):
+        free = _outside(finding.start, finding.end, taken)
+        crosses = free != [(finding.start, finding.end)] if free else _in_card(finding, kept)
+        if crosses and _is_number(text[finding.start : finding.end]):
+            crossing.append(_with_row(text, finding))
+        for start, end in free:
             piece = _trimmed(text, start, end, _LOOSE_ENDS.get(finding.kind, ""))
             if piece:
                 kept.append(replace(finding, start=piece[0], end=piece[1]))
                 taken.append(piece)
         taken.sort()
+    for finding in crossing:
+        for start, end in _outside(finding.start, finding.end, taken):
+            if piece := _trimmed(text, start, end, _JOINTS):
+                kept.append(replace(finding, start=piece[0], end=piece[1]))
+        taken = sorted([*taken, (finding.start, finding.end)])
     return sorted(kept, key=lambda f: f.start)
+
+
+def _in_card(finding: Finding, kept: Sequence[Finding]) -> bool:
+    """Whether another number lies in a card: the card's check digit holds by chance for one in ten rows of digits."""
+    return finding.kind != "CREDIT_CARD" and any(
+        one.kind == "CREDIT_CARD" and one.start <= finding.start and finding.end <= one.end for one in kept
+    )
+
+
+def _is_number(value: str) -> bool:
+    return not any(character.isalpha() for character in value)
+
+
+def _with_row(text: str, finding: Finding) -> Finding:
+    """The finding with the groups of digits that a space, dot or hyphen joins to it, within a card's length."""
+    low, high = max(0, finding.start - _ROW), min(len(text), finding.end + _ROW)
+    start, end = finding.start, finding.end
+    while start > low and (text[start - 1].isdecimal() or (text[start - 1] in _JOINTS and start - 1 > low)):
+        start -= 1
+    while end < high and (text[end].isdecimal() or (text[end] in _JOINTS and end + 1 < high)):
+        end += 1
+    return replace(finding, start=start, end=end)
 
 
 def _outside(start: int, end: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
