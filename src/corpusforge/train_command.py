@@ -41,12 +41,12 @@ def train(
         raise UsageError(f"the trainer's libraries are not installed ({error.name}).", hint=hint) from error
     except TrainError as error:
         raise as_ours(error) from error
-    pairs = "pairs" in told or any("pairs" in row for row in told.get("ledger", ()))
-    if not dry_run and not pairs:
+    on_pairs = told.get("method") == "dpo"
+    if not dry_run and not on_pairs:
         write_report(Path(told["out"]), folder, builds)
     if as_json:
         console.data_json(told)
-    elif pairs:
+    elif on_pairs:
         _print_pairs(told, dry_run)
     elif dry_run:
         _print_plan(told)

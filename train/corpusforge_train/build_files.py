@@ -38,6 +38,11 @@ class Build:
         """The licence of each source."""
         return {source["name"]: _name(source["licence"]) for source in self.manifest["sources"]}
 
+    def named(self) -> dict[str, Any]:
+        """What a receipt says of the build: its manifest's sha256, id, name, recipe, and its sources' licences."""
+        own = {key: self.manifest[key] for key in ("build", "name", "recipe")}
+        return {"manifest_sha256": self.sha256, **own, "licences": self.licences()}
+
 
 def check_file(path: Path, sha256: str) -> None:
     """Raises TrainError if a file of the build is missing or has other bytes than the manifest says."""

@@ -354,7 +354,7 @@ class Run:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint and a receipt say: position, ledger, and whose data and which settings these are."""
-        progress, manifest = self.progress, self.build.manifest
+        progress = self.progress
         return {
             "format": FORMAT,
             "step": progress.step,
@@ -364,11 +364,7 @@ class Run:
             "best": progress.best,
             "holdout": progress.holdout,
             "plan_hash": self.plan.hash,
-            "manifest_sha256": self.build.sha256,
-            "build": manifest["build"],
-            "name": manifest["name"],
-            "recipe": manifest["recipe"],
-            "licences": self.build.licences(),
+            **self.build.named(),
             "before": self.before,
             "approved_by": self.approved_by,
             "holdout_files": self._held_files(),

@@ -94,6 +94,7 @@ def dry_run(build: Build, config: Config) -> dict[str, Any]:
     _check_fits(config, longest)
     pairs = sum(row["pairs"] for row in rows) // settings.epochs
     return {
+        "method": "dpo",
         "pairs": pairs,
         "epochs": settings.epochs,
         "steps": settings.epochs * math.ceil(pairs / config.batch.sequences),
@@ -189,15 +190,11 @@ def _check_fits(config: Config, longest: int) -> None:
 
 
 def _receipt(build: Build, config: Config, approved_by: str | None) -> dict[str, Any]:
-    manifest = build.manifest
     return {
         "format": 1,
+        "method": "dpo",
         "plan_hash": plan_hash(build),
-        "manifest_sha256": build.sha256,
-        "build": manifest["build"],
-        "name": manifest["name"],
-        "recipe": manifest["recipe"],
-        "licences": build.licences(),
+        **build.named(),
         "approved_by": approved_by,
         "config": config.model_dump(mode="json"),
     }
