@@ -22,10 +22,23 @@ Marks = tuple[Hashes, Hashes]
 KNOWN, ALPHABETIC, WORDY, NO_PUNCTUATION, END = 1, 2, 4, 8, 16
 """What characters are: looked up, letters, outside datatrove's punctuation, outside Unicode's, ends of sentences."""
 # What they are to spaCy: prefix, suffix, suffix behind a digit, suffix in a unit, a letter of its classes (any, lower
-# case or quote, upper case or quote), infix anywhere, with a full stop behind it that is a suffix, unknown.
-_OPENS, _CLOSES, _CLOSES_NUMBER, _UNIT, _LETTER, _LOWER, _UPPER, _SINGLE, _STOPPED, _UNKNOWN_STOP, _UNKNOWN = (
-    1 << bit for bit in range(5, 16)
-)
+# case or quote, upper case or quote), infix anywhere, with a full stop behind it that is a suffix, unknown; begins
+# infixes, has a part in any rule but those on digits and units.
+(
+    _OPENS,
+    _CLOSES,
+    _CLOSES_NUMBER,
+    _UNIT,
+    _LETTER,
+    _LOWER,
+    _UPPER,
+    _SINGLE,
+    _STOPPED,
+    _UNKNOWN_STOP,
+    _UNKNOWN,
+    _INFIX,
+    _ACTS,
+) = (1 << bit for bit in range(5, 18))
 _EVERY_CHARACTER = 0x110000
 _DOT, _ELLIPSIS, _PLUS, _DOLLAR, _COMMA, _HYPHEN, _TILDE, _DEGREE = map(ord, ".…+$,-~°")
 _EN_DASH, _EM_DASH, _APOSTROPHE, _CURLY, _SLASH = map(ord, "–—'’/")
@@ -131,6 +144,9 @@ class ChunkTokens:
             flags |= _UNKNOWN
         inside = self._words.inside(character)
         flags |= _LETTER * inside.letter | _LOWER * inside.lower | _UPPER * inside.upper | _SINGLE * inside.single
+        flags |= _INFIX * (inside.single or character in ".+-*^,–—~:<>=/")
+        parts = _OPENS | _CLOSES | _CLOSES_NUMBER | _UNKNOWN | _INFIX
+        flags |= _ACTS * (flags & parts != 0 or character in "…$'’°")
         stops = {self._words.stopped_behind(before + character) for before in "aA"}
         return flags | (_UNKNOWN_STOP if len(stops) > 1 else _STOPPED * stops.pop())
 
@@ -294,6 +310,9 @@ def _may_be_joined(marks: Marks, joined: tuple[Hashes, Hashes, int], begins: Bit
 def _cut_inside(codes: Codes, flags: Flags, low: Number, high: Number, begins: Bits) -> None:
     place = low
     while place < high:
+        if not flags[place] & _INFIX:
+            place += 1
+            continue
         length = _infix(codes, flags, place, low, high)
         # spaCy leaves an infix at the very beginning where it is.
         if length and place > low:
@@ -365,6 +384,13 @@ def _split(
     for number in range(len(starts)):
         first, stop = starts[number], ends[number]
         begins[first] = True
+        acting = digits = np.uint32(0)
+        for place in range(first, stop):
+            acting |= flags[place]
+            digits |= np.uint32(_is_digit(codes[place]))
+        whole = not acting & _ACTS and (not digits or _is_digit(codes[stop - 1]))
+        if whole and (stop - first > longest or _found(marks, tables[0], first, stop) < 0) and stop - first <= LONGEST:
+            continue
         decided = stop - first <= LONGEST
         if decided:
             span = first, stop
