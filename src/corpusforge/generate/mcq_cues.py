@@ -20,7 +20,7 @@ NO_CUE = 10.0
 NONE_LONGER = 70
 OVERLAP = 0.15
 LIKENESS = 0.9
-EVERYTHING = re.compile(r"(?:^|[\s\[|{])(?:-a|-A|-{1,2}(?:all|everything|full|complete)\b)")
+_EVERYTHING = re.compile(r"-(?<![^\s\[|{]-)(?:a|A|-?(?:all|everything|full|complete)\b)")
 normal_of = lru_cache(maxsize=1 << 16)(normalised)
 
 
@@ -163,4 +163,4 @@ class Cues:
 @lru_cache(maxsize=1 << 14)
 def gives_everything(command: str) -> bool:
     """Whether a command asks for all there is."""
-    return bool(EVERYTHING.search(command))
+    return bool(_EVERYTHING.search(command))

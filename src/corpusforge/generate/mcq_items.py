@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import Any, NamedTuple
 
 from corpusforge.generate.lazily import lazily
@@ -29,7 +29,7 @@ _SHORT = 8
 _ARGUMENT = re.compile(r"\{\{(?!\[)[^}]*\}\}")
 # Which of several protocols is meant no question says.
 _SCHEME = re.compile(r"\b[a-z]+://")
-_CLUSTER = re.compile(r"(?<![\w-])-([A-Za-z]{1,4})(?![\w-])")
+_CLUSTER = re.compile(r"-(?<![\w-]-)([A-Za-z]{1,4})(?![\w-])")
 _PART = re.compile(r"[\w%.+/]+")
 _SPEAKING = frozenset({"faq", "gold", "definition", "entry"})
 
@@ -39,6 +39,7 @@ class Told:
 
     def __init__(self, text: str) -> None:
         self._raw = text
+        self._known: dict[str, bool] = {}
 
     @lazily
     def _text(self) -> str:
@@ -49,8 +50,13 @@ class Told:
         return frozenset(self._text.split())
 
     def __contains__(self, value: str) -> bool:
-        # Most values have a word that the text lacks; only for the others a long text is read.
-        return words_of(value) <= self._words and f" {normal_of(value)} " in self._text
+        known = self._known.get(value)
+        if known is None:
+            words, normal = words_of(value), normal_of(value)
+            # Most values have a word that the text lacks; only for others of several words a long text is read.
+            lone = len(words) == 1 and " " not in normal
+            known = self._known[value] = words <= self._words and (lone or f" {normal} " in self._text)
+        return known
 
 
 @dataclass(frozen=True)
@@ -111,15 +117,19 @@ def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Opt
 
     Of the wrong options at hand those are taken that leave the fewest cues: see `Cues`.
     """
-    fits = _Fitting(question)
     beside: list[str] = []
     changed: list[str] = []
     slightly: Iterable[str]
     if question.pair.family == "command":
-        beside = _by_likeness(question)
-        fits.known(beside)
+        found = _beside(question)
+        enough = len({_command(value).normal for value in found}) - near
+        if enough < far:
+            return "no-near-distractor" if enough < 0 else "no-far-distractor"
+        beside = _by_likeness(question, found)
+        fits = _Fitting(question, beside)
         slightly = reversed(beside)
     else:
+        fits = _Fitting(question)
         changed = _changes(question, question.gold)
         slightly = _near(question, pool, changed)
     nearly = list(islice(combinations(fits.first(slightly, ()), near), MOST_SETS))
@@ -159,16 +169,12 @@ def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Opt
 class _Fitting:
     """Which texts can stand beside the right answer of one question; each text is looked at once."""
 
-    def __init__(self, question: Question) -> None:
-        self._gold = question.gold
+    def __init__(self, question: Question, known: Iterable[str] = ()) -> None:
+        """`known` can stand beside it."""
         self._normal = normal_of(question.gold)
         self._padded = f" {self._normal} "
         self._low, self._high = _lengths(question.gold)
-        self._fits: dict[str, bool] = {}
-
-    def known(self, values: Iterable[str]) -> None:
-        """Take these texts as such that can stand beside the right answer."""
-        self._fits.update(dict.fromkeys(values, True))
+        self._fits = dict.fromkeys(known, True)
 
     def __call__(self, value: str) -> bool:
         """Whether a text can stand beside the right answer."""
@@ -274,17 +280,18 @@ class _Distant:
             if not self._fits(value.value):
                 continue
             like = self._like(value, paired=paired)
-            texts = self._fits.first([value.value, *like], (), self._most)
+            texts = self._fits.first(chain((value.value,), like), (), self._most)
             if texts and texts[0] == value.value:
                 found.append([(text, normal_of(text)) for text in texts])
                 return True
         return False
 
-    def _like(self, value: Value, *, paired: bool) -> list[str]:
+    def _like(self, value: Value, *, paired: bool) -> Iterable[str]:
         """What is like a value: itself changed, or another value of its place."""
         if paired:
             return _changes(self._question, value.value)
-        return [text for text in self._places[value.group, value.slot] if text != value.value]
+        own = value.value
+        return (text for text in self._places[value.group, value.slot] if text != own)
 
 
 def _near(question: Question, pool: Pool, changed: Sequence[str]) -> Iterator[str]:
@@ -323,24 +330,29 @@ def _far(question: Question, pool: Pool, most: int) -> list[Value]:
                 continue
             seen.add(text)
             # An answer that speaks of what was asked may be right elsewhere, and so here.
-            if low <= len(text) <= high and asked.isdisjoint(stems(text)) and text not in told:
+            if low <= len(text) <= high and (not asked or asked.isdisjoint(stems(text))) and text not in told:
                 found.append(value)
                 if len(found) == most:
                     return found
     return found
 
 
-def _by_likeness(question: Question) -> list[str]:
-    """The commands beside the right one that can stand with it, those that share least with it first."""
+def _beside(question: Question) -> list[str]:
+    """The commands beside the right one that can stand with it."""
     gold = _command(question.gold)
     low, high = _lengths(question.gold)
-    found: dict[str, float] = {}
+    found: list[str] = []
     for sibling in question.pair.siblings:
         value = as_option(sibling, "command")
-        if value not in found and low <= len(value) <= high and value:
-            look = _command(value)
-            if not _as_right(gold, look):
-                found[value] = likeness(look.told, gold.told)
+        if low <= len(value) <= high and value and value not in found and not _as_right(gold, _command(value)):
+            found.append(value)
+    return found
+
+
+def _by_likeness(question: Question, commands: Iterable[str]) -> list[str]:
+    """Commands in an order of the question's own, those that share least with the right one first."""
+    gold = _command(question.gold).told
+    found = {value: likeness(_command(value).told, gold) for value in commands}
     if len(set(found.values())) == len(found):
         return sorted(found, key=found.__getitem__)
     often = Counter(found.values())
@@ -385,9 +397,8 @@ def _command(command: str) -> Command:
     bare = _ARGUMENT.sub(" ", bare) if "{{" in bare else bare
     words = _PART.findall(bare) if bare is not command else parts
     if "-" in command:
-        pieces = command.split()
-        words = [word for word in words if f"-{word}" not in pieces]
-        words += [letter for cluster in _CLUSTER.findall(command) for letter in cluster]
+        options = {piece[1:] for piece in command.split() if piece[0] == "-"}
+        words = [*(word for word in words if word not in options), *"".join(_CLUSTER.findall(command))]
     normal = f" {normal_of(command)} "
     return Command(frozenset(parts), frozenset(words), frozenset(normal.split()), normal, gives_everything(command))
 

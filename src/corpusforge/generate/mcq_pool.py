@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from corpusforge.generate.questions import Asked, decide_repeats
 from corpusforge.generate.sentences import normalised
@@ -40,8 +40,7 @@ class Value(NamedTuple):
     asked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """One item that a shard could make: its row, as the search for repeated questions sees it, and its answer."""
 
     row: Asked
@@ -141,9 +140,10 @@ def read_pool(table: pa.Table | None) -> dict[bool, Pool]:
     pools = {True: Pool(), False: Pool()}
     if table is None:
         return pools
-    for row in table.filter(table["form"].is_valid()).select([*_FIELDS, *_MARKS]).to_pylist():
+    lines = table.filter(table["form"].is_valid())
+    for line in zip(*(lines[name].to_pylist() for name in (*_FIELDS, *_MARKS)), strict=True):
         # Another hash than that of the sample, whose ranks are all small.
-        value = Value(rank=stable_hash("place", row["form"], row["value"]), **row)
+        value = Value(stable_hash("place", line[0], line[2]), *line)
         for side, pool in pools.items():
             if side or not value.holdout:
                 pool.by_form.setdefault(value.form, []).append(value)
@@ -154,18 +154,13 @@ def read_pool(table: pa.Table | None) -> dict[bool, Pool]:
     return pools
 
 
-def _value(row: dict[str, Any]) -> Value:
-    rank = stable_hash(row["form"], normalised(row["value"]))
-    return Value(rank, row["form"], row["slot"], row["value"], row["group"], row["topic"], row["holdout"], row["asked"])
-
-
 def _values(survey: Survey) -> Iterator[Value]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(survey.path) as file:
         for batch in file.iter_batches(batch_size=4096, columns=[*_FIELDS, *_MARKS]):
-            for row in batch.to_pylist():
-                yield _value(row)
+            for line in zip(*(batch.column(name).to_pylist() for name in (*_FIELDS, *_MARKS)), strict=True):
+                yield Value(stable_hash(line[0], normalised(line[2])), *line)
 
 
 def _sample(values: Iterable[Value]) -> Iterator[Value]:
