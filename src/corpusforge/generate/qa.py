@@ -80,8 +80,9 @@ class QA(Stage):
     def _rows(self, record: Record, ctx: StageContext) -> Iterator[tuple[str, Pair]]:
         if not wanted(record, ctx.settings.kinds, ctx.settings.sources, ctx):
             return
-        pairs = choose(record, mined(record), ctx.settings.per_passage, ctx.settings.max_per_record)
-        yield from numbered(record, "qa", pairs)
+        if found := mined(record):
+            pairs = choose(record, found, ctx.settings.per_passage, ctx.settings.max_per_record)
+            yield from numbered(record, "qa", pairs)
 
 
 def numbered(record: Record, kind: Kind, pairs: Sequence[Pair]) -> Iterator[tuple[str, Pair]]:

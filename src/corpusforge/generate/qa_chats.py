@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from corpusforge.generate.page import Page
 from corpusforge.generate.qa_pair import Pair, ask
 from corpusforge.generate.sentences import unwrapped
-from corpusforge.record import Message, part_offsets, speaker
+from corpusforge.record import Message, Record, part_offsets, speaker
 
 MAX_QUESTION = 600
 MIN_QUESTION = 15
@@ -72,7 +72,7 @@ _EMPTY_WORDS = frozenset(
 def chat_pairs(page: Page) -> Iterator[Pair]:
     """At most one pair for a conversation: only where the asker said that it helped."""
     messages = page.record.messages or ()
-    found = resolution(messages) if _may_hold(page.text, _THANKING) else None
+    found = resolution(messages) if may_be_resolved(page.record) else None
     if found is None:
         return
     names = [speaker(message) for message in messages]
@@ -103,6 +103,11 @@ def chat_pairs(page: Page) -> Iterator[Pair]:
     if any(page.redacted(start, end) for start, end in spans):
         return
     yield Pair("chat", "chat", ask(page, "chat", offsets[asked[0]], question=question), answer, spans, 0, "chat")
+
+
+def may_be_resolved(record: Record) -> bool:
+    """Whether somebody may have asked, been answered and said thanks; most conversations are done with this."""
+    return len(record.messages or ()) >= 3 and _may_hold(record.text, _THANKING)
 
 
 def resolution(messages: tuple[Message, ...]) -> tuple[list[int], int] | None:
@@ -146,7 +151,9 @@ def _may_hold(text: str, words: tuple[str, ...]) -> bool:
 
 
 def _acknowledges(text: str) -> bool:
-    return len(text) <= 160 and "?" not in text and bool(_THANKS.search(text)) and not _NOT_YET.search(text)
+    if len(text) > 160 or "?" in text or not _may_hold(text, _THANKING):
+        return False
+    return bool(_THANKS.search(text)) and not _NOT_YET.search(text)
 
 
 def _answer(messages: tuple[Message, ...], names: list[str], asker: str, after: int, before: int) -> list[int]:

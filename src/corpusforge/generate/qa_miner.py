@@ -8,7 +8,7 @@ from typing import Any
 from corpusforge.generate.page import Page
 from corpusforge.generate.passages import trimmed
 from corpusforge.generate.phrasings import pick
-from corpusforge.generate.qa_chats import chat_pairs
+from corpusforge.generate.qa_chats import chat_pairs, may_be_resolved
 from corpusforge.generate.qa_commands import command_pairs
 from corpusforge.generate.qa_conditions import condition_pairs
 from corpusforge.generate.qa_definitions import definition_pairs
@@ -29,6 +29,8 @@ def mine(record: Record) -> list[Pair]:
 
     Rules that read English are used where the record's language is English or unknown; gold pairs always.
     """
+    if record.messages is not None and "qa" not in record.meta and not (record.english and may_be_resolved(record)):
+        return []
     page = Page(record)
     found = list(gold_pairs(page))
     if record.english:
