@@ -7,6 +7,8 @@ contradiction: only tasks whose answer the text itself holds are made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -101,9 +103,10 @@ def _choose(record: Record, ctx: StageContext, terms: frozenset[str]) -> list[tu
         if not places:
             continue
         made = {row_id(record, "reading", *place, 0): task for place, task in places.items()}
-        ordered = sorted(made, key=lambda identity: stable_hash(record.id, "turn", identity))
-        for turn, identity in enumerate(ordered[: ctx.settings.per_task]):
-            turns.append((turn, stable_hash(record.id, "task", name), identity, made[identity]))
+        ordered = sorted(made, key=partial(stable_hash, record.id, "turn")) if len(made) > 1 else made
+        drawn = stable_hash(record.id, "task", name)
+        for turn, identity in enumerate(islice(ordered, ctx.settings.per_task)):
+            turns.append((turn, drawn, identity, made[identity]))
     turns.sort(key=lambda entry: entry[:3])
     return [(identity, task) for _, _, identity, task in turns[: ctx.settings.max_per_record]]
 

@@ -38,9 +38,19 @@ class Task:
     spans: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
 class ReadingPage(Page):
     """A page with what several kinds of task read of it, found once."""
+
+    _termed: list[tuple[int, int, list[str]]] | None = None
+
+    def termed(self, terms: frozenset[str]) -> list[tuple[int, int, list[str]]]:
+        """Those of its sentences that hold some of the terms, with these words in their order."""
+        if self._termed is None:
+            worded = (
+                (start, end, [word for word in words if word.lower() in terms]) for start, end, words in self.worded
+            )
+            self._termed = [sentence for sentence in worded if sentence[2]]
+        return self._termed
 
     @lazily
     def prose(self) -> list[Block]:
@@ -113,8 +123,10 @@ def summary_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
 def _speaks_of(summary: str, text: str) -> bool:
     """Whether half of a summary's longer words (by their first 5 letters) stand in the text it is to sum up."""
     words = {word[:5] for word in normalised(summary).split() if len(word) >= 5}
-    told = {word[:5] for word in normalised(text).split() if len(word) >= 5}
-    return len(words) >= 4 and 2 * len(words & told) >= len(words)
+    if len(words) < 4:
+        return False
+    told = f" {normalised(text)}"
+    return 2 * sum([f" {word}" in told for word in words]) >= len(words)
 
 
 def connective_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
@@ -175,10 +187,9 @@ def complete_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
 def cloze_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """A sentence with one of the corpus's terms left out; the term stands nowhere else in the sentence."""
     title = page.title.lower()
-    for start, end, words in page.worded:
+    for start, end, found in page.termed(terms):
         text = page.text[start:end]
-        found = [word for word in words if word.lower() in terms]
-        lower = text.lower() if found else ""
+        lower = text.lower()
         once = [word for word in found if lower.count(word.lower()) == 1]
         if not once:
             continue
@@ -220,8 +231,8 @@ def _mixed(page: ReadingPage, goal: str, steps: list[str]) -> tuple[dict[str, st
 
 def word_tasks(page: ReadingPage, terms: frozenset[str]) -> Iterator[Task]:
     """Three terms of a sentence, from which the sentence is to be written."""
-    for start, end, found in page.worded:
-        words = list(dict.fromkeys([word for word in found if word.lower() in terms]))
+    for start, end, found in page.termed(terms):
+        words = list(dict.fromkeys(found))
         if len(words) < 3:
             continue
         yield Task("word-to-text", partial(_worded, page, start, end, words), ((start, end),))
@@ -294,15 +305,18 @@ def _sentences(page: ReadingPage) -> Iterator[tuple[int, int]]:
 
 def _prose(page: Page) -> list[Block]:
     """The page's blocks in order without tables and link lists, from the first that is not code, up to bare markup."""
+    text = page.text
+    marked = "<" in text or "{%" in text
     blocks: list[Block] = []
-    for block in (block for section in page.sections for block in section.blocks):
-        if marked_up(page.text, block.start, block.end):
-            if blocks:
-                break
-        elif block.kind == "table" or page.text[block.start] == "|" or link_list(page.text, block):
-            continue
-        elif blocks or block.kind != "code":
-            blocks.append(block)
+    for section in page.sections:
+        for block in section.blocks:
+            if marked and marked_up(text, block.start, block.end):
+                if blocks:
+                    return blocks
+            elif block.kind == "table" or text[block.start] == "|" or (block.items and link_list(text, block)):
+                continue
+            elif blocks or block.kind != "code":
+                blocks.append(block)
     return blocks
 
 
