@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from corpusforge.generate.lazily import lazily
@@ -34,16 +33,12 @@ _BARE_TAG = re.compile(r"</?(?:div|span|ul|li|a|p|img|script|style|table|td|tr)(
 _CODE_LIKE = re.compile(r"[|{}<>\\=;$]")
 
 
-@dataclass(frozen=True)
 class Page:
-    """A record with its structure, found when first asked for."""
+    """A record with its text and structure, the structure found when first asked for."""
 
-    record: Record
-
-    @property
-    def text(self) -> str:
-        """The record's text."""
-        return self.record.text
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.text = record.text
 
     @lazily
     def sections(self) -> list[Section]:
@@ -110,6 +105,10 @@ def generic(heading: str) -> bool:
 
 def stands_alone(text: str) -> bool:
     """Whether a text does not start with a word that points out of it (this, it, above, however, ...)."""
+    head = text[:2]
+    # No mark opens with a letter.
+    if len(head) == 2 and head.isascii() and head.isalnum() and head.lower() not in _POINTING:
+        return True
     opening = plain(text[:80])
     head = opening[:2].lower()
     # Two letters tell of most texts that no such word comes; what is no ASCII may be taken for a letter in capitals.
@@ -129,11 +128,11 @@ def wordy(text: str) -> bool:
 
 def link_list(text: str, block: Block) -> bool:
     """Whether a list is mostly links to other places."""
+    items, start, end = block.items, block.start, block.end
     # Most lists have none, and the pattern looks at every word.
-    if all(text.find(mark, block.start, block.end) < 0 for mark in _LINKING):
+    if not items or max([text.find(mark, start, end) for mark in _LINKING]) < 0:
         return False
-    linked = sum(bool(_LINKS.search(text, item.start, item.end)) for item in block.items)
-    return bool(block.items) and 2 * linked > len(block.items)
+    return 2 * sum([_LINKS.search(text, item.start, item.end) is not None for item in items]) > len(items)
 
 
 def marked_up(text: str, start: int, end: int) -> bool:

@@ -14,6 +14,11 @@ _ITEM = re.compile(r"([ \t]*)([-*+•]|\d{1,3}[.)])[ \t]+(?=\S)")
 _RULE = re.compile(r"([-*_=] ?){3,}\s*$")
 _SEPARATOR = re.compile(r"[|\s:-]+$")
 _CELL = re.compile(r"(?:\\.|[^|\\])*")
+# The further lines of a paragraph: not blank, and no table, code block, heading or item.
+_FURTHER = re.compile(
+    r"(?:\n(?=[^\S\n]*[^\s|])(?![^\S\n]*(?:```|~~~|#{1,6}[ \t]+[^\S\n]*\S))"
+    r"(?![ \t]*(?:[-*+•]|(?=[0-9])\d{1,3}[.)])[ \t]+\S)[^\n]*)+"
+)
 _ITEM_STARTS = frozenset("-*+•0123456789")
 
 
@@ -41,7 +46,8 @@ class Block(NamedTuple):
     @property
     def ordered(self) -> bool:
         """Whether this is a list whose items are all numbered."""
-        return bool(self.items) and all(item.number for item in self.items)
+        # An item that is numbered otherwise than the first begins another list.
+        return bool(self.items) and self.items[0].number > 0
 
 
 @dataclass(slots=True)
@@ -100,7 +106,9 @@ class _Splitter:
                 self.at += 1
                 continue
             first = body[0]
-            if first == "#" and (match := _ATX.match(body)):
+            if first.isalpha() and not line[0].isspace() and not self._underlined():
+                self._paragraph()
+            elif first == "#" and (match := _ATX.match(body)):
                 self._heading(len(match[1]), match[2], 1)
             elif first in "`~" and body.startswith(("```", "~~~")):
                 self._fence(body[:3])
@@ -114,16 +122,15 @@ class _Splitter:
                 self._run_of("quote", lambda text: text.lstrip().startswith(">"))
             elif first in "-*_=" and _RULE.match(body):
                 self.at += 1
-            elif (
-                self.at + 1 < len(lines)
-                and lines[self.at + 1].startswith(("=", "-"))
-                and _SETEXT.match(lines[self.at + 1])
-                and len(body) < 120
-            ):
+            elif self._underlined() and len(body) < 120:
                 self._heading(1 if lines[self.at + 1][0] == "=" else 2, body, 2)
             else:
                 self._paragraph()
         return self.sections
+
+    def _underlined(self) -> bool:
+        below = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else ""
+        return below[:1] in ("=", "-") and _SETEXT.match(below) is not None
 
     def _end_of(self, line: int) -> int:
         return self.starts[line] + len(self.lines[line])
@@ -136,7 +143,9 @@ class _Splitter:
         items: tuple[Piece, ...] = (),
         rows: tuple[tuple[Piece, ...], ...] = (),
     ) -> None:
-        start, end = trimmed(self.text, self.starts[first], self._end_of(last))
+        start, end = self.starts[first], self.starts[last] + len(self.lines[last])
+        if self.text[start].isspace() or self.text[end - 1].isspace():
+            start, end = trimmed(self.text, start, end)
         self.sections[-1].blocks.append(Block(kind, start, end, items, rows))
 
     def _heading(self, level: int, heading: str, lines: int) -> None:
@@ -167,16 +176,9 @@ class _Splitter:
     def _paragraph(self) -> None:
         first = self.at
         self.at += 1
-        while self.at < len(self.lines):
-            line = self.lines[self.at]
-            body = line.strip()
-            if not body or body[0] == "|" or body.startswith(("```", "~~~")):
-                break
-            if body[0] == "#" and _ATX.match(body):
-                break
-            if body[0] in _ITEM_STARTS and _ITEM.match(line):
-                break
-            self.at += 1
+        end = self._end_of(first)
+        if further := _FURTHER.match(self.text, end):
+            self.at += self.text.count("\n", end, further.end())
         self._add("paragraph", first, self.at - 1)
 
     def _table(self) -> None:
@@ -221,9 +223,10 @@ class _Splitter:
                     break
                 self.at += 1
                 continue
-            match = _ITEM.match(line)
-            if match and _indent(line) <= base + 1:
-                if _indent(line) < base - 1:
+            match = _item(line, body[0])
+            indent = len(match[1]) if match else _indent(line)
+            if match and indent <= base + 1:
+                if indent < base - 1:
                     break
                 mark = match[2]
                 numbered = mark[0].isdigit()
@@ -234,7 +237,7 @@ class _Splitter:
                 if opened:
                     items.append(self._item(opened, last))
                 opened = (self.starts[self.at] + match.end(), int(mark[:-1] or 0) or 1 if numbered else 0, base)
-            elif _indent(line) <= base and (body[0] == "#" or body[0] == "|" or body.startswith("```")):
+            elif indent <= base and (body[0] == "#" or body[0] == "|" or body.startswith("```")):
                 break
             last = self.at
             self.at += 1
@@ -252,8 +255,14 @@ class _Splitter:
         for line in range(self.at + 1, len(self.lines)):
             text = self.lines[line]
             if text.strip():
-                return _indent(text) >= base + 2 or bool(_ITEM.match(text) and _indent(text) >= base)
+                indent = _indent(text)
+                return indent >= base + 2 or (indent >= base and _item(text, text[indent]) is not None)
         return False
+
+
+def _item(line: str, first: str) -> re.Match[str] | None:
+    """The mark of an item whose first character is `first`; most lines are none, by that alone."""
+    return _ITEM.match(line) if first in _ITEM_STARTS or first.isdigit() else None
 
 
 def _indent(line: str) -> int:

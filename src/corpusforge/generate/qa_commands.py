@@ -24,38 +24,45 @@ _HINT = re.compile(r"\[(\w+)\](?=\w)")
 
 def command_pairs(page: Page) -> Iterator[Pair]:
     """A pair for each `what for:` followed by a code span or code block."""
+    text = page.text
     found: list[tuple[Section, str, int, int, int]] = []
     for section in page.sections:
-        for at, block in enumerate(section.blocks):
-            command = _command(page.text, section.blocks[at + 1]) if at + 1 < len(section.blocks) else None
+        blocks = section.blocks
+        for at, block in enumerate(blocks):
+            # What a command is for ends in a colon.
+            if block.kind not in ("list", "paragraph") or text.find(":", block.start, block.end) < 0:
+                continue
+            command = _command(text, blocks[at + 1]) if at + 1 < len(blocks) else None
             if block.kind == "list":
                 last = len(block.items) - 1
                 for k, item in enumerate(block.items):
-                    goal, own = _inside(page.text, item.start, item.end)
+                    goal, own = _inside(text, item.start, item.end)
                     where = own or (command if k == last else None)
                     if goal and where:
                         found.append((section, goal, item.start, *where))
-            elif block.kind == "paragraph" and command:
+            elif command:
                 # In prose only `To do this:` says what the command is for; other lines lead in to examples.
-                goal, _ = _inside(page.text, block.start, block.end)
+                goal, _ = _inside(text, block.start, block.end)
                 purpose = _PURPOSE.match(goal)
                 if purpose:
                     found.append((section, purpose[1], block.start, *command))
-    commands = [page.text[start:end].strip("`") for _, _, _, start, end in found]
+    if not found:
+        return
+    commands = [text[start:end].strip("`") for _, _, _, start, end in found]
     normal = [normalised(command) for command in commands]
-    goals = Counter(goal for _, goal, _, _, _ in found)
+    goals = Counter([goal for _, goal, _, _, _ in found])
     for at, (section, goal, start, first, last) in enumerate(found):
         title = page.subject(section)
         if not title or is_question(title) or not stands_alone(goal) or page.redacted(start, last) or goals[goal] > 1:
             continue
         kind, words = read_heading(goal, tells=True)
         template, words = ("command", words) if kind == "goal" else ("command-about", goal)
-        others = tuple([c for c, same in zip(commands, normal, strict=True) if same != normal[at]])
+        mine = normal[at]
+        others = tuple([c for c, same in zip(commands, normal, strict=True) if same != mine])
         question = ask(page, template, start, title=title, goal=words)
         yield Pair(
-            template, "command", question, page.text[first:last].strip("`").strip(), ((first, last),), section.index,
-            "command", others,
-        )  # fmt: skip
+            template, "command", question, commands[at].strip(), ((first, last),), section.index, "command", others
+        )
 
 
 def _inside(text: str, start: int, end: int) -> tuple[str, tuple[int, int] | None]:
@@ -64,7 +71,8 @@ def _inside(text: str, start: int, end: int) -> tuple[str, tuple[int, int] | Non
     head = end if cut < 0 else cut
     if text.find(":", start, head) < 0:
         return "", None
-    goal = plain(_HINT.sub(r"\1", text[start:head]))
+    goal = text[start:head]
+    goal = plain(_HINT.sub(r"\1", goal) if "[" in goal else goal)
     if not goal.endswith(":") or not 8 <= len(goal) <= MAX_GOAL:
         return "", None
     own = None

@@ -20,6 +20,8 @@ MAX_SENTENCE = 400
 def condition_pairs(page: Page) -> Iterator[Pair]:
     """A pair for each conditional sentence whose condition names what it speaks of; the whole sentence answers."""
     text = page.text
+    if "If" not in text:
+        return
     for section in page.sections:
         title = page.subject(section)
         if not title or title.lower().startswith("if "):

@@ -18,6 +18,7 @@ MAX_DEFINITION = 400
 _MARKED = re.compile(
     r"(\*\*[^*\n]{1,60}\*\*|__[^_\n]{1,60}__|`[^`\n]{1,60}`|\*[^*\n]{1,60}\*)\s*(?::|[-–—](?=\s)|\s[-–—]\s)?\s*"
 )
+_MARKS = frozenset("*_`")
 _PLAIN = re.compile(r"([A-Za-z0-9/~.\[{-][^:\n.!?]{0,58}?)(?:\s[-–—]{1,2}\s+|:\s+)(?=\S)")
 # A glossary: the term on the item's first line, its explanation set in below.
 _ABOVE = re.compile(r"([^\n]{1,60}?):?[ \t]*\n(?:[ \t]*\n)?[ \t]{2,}(?=[A-Za-z(\"'“`])")
@@ -71,13 +72,24 @@ def _entries(page: Page, block: Block) -> Iterator[Entry]:
 
 
 def _marked(text: str, start: int, end: int) -> Entry | None:
-    match = _MARKED.match(text, start, end) or _ABOVE.match(text, start, end) or _PLAIN.match(text, start, end)
+    match = _MARKED.match(text, start, end) if text[start : start + 1] in _MARKS else None
+    if match is None and text.find("\n", start, end) >= 0:
+        match = _ABOVE.match(text, start, end)
+    if match is None and _parts(text, start, end):
+        match = _PLAIN.match(text, start, end)
     if match is None:
         return None
     return Entry(_unmarked(text, *match.span(1)), _cut(text, match.end(), end))
 
 
+def _parts(text: str, start: int, end: int) -> bool:
+    """Whether a colon before the end or a dash stands in an item: without either it has no term."""
+    return 0 <= text.find(":", start, end) < end - 1 or max([text.find(dash, start, end) for dash in "-–—"]) >= 0
+
+
 def _under(text: str, block: Block) -> Entry | None:
+    if text.find("\n", block.start, block.end) < 0:
+        return None
     match = _UNDER.match(text, block.start, block.end)
     return Entry(match.span(1), _cut(text, match.end(), block.end)) if match else None
 
@@ -92,6 +104,8 @@ def _bold_paragraph(text: str, block: Block) -> Entry | None:
 
 
 def _defining_sentence(text: str, block: Block) -> Entry | None:
+    if text.find("is", block.start, block.end) < 0 and text.find("are", block.start, block.end) < 0:
+        return None
     match = _SENTENCE.match(text, block.start, block.end)
     if match is None:
         return None

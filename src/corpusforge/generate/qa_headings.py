@@ -37,6 +37,9 @@ def heading_pairs(page: Page) -> Iterator[Pair]:
         subject = section.heading or page.title
         if section.heading and generic(named(section.heading)):
             subject = page.subject(section)
+        # Most sections without content are what stands above a title; only who asks is noted without an answer.
+        if not section.blocks and "?" not in subject and "？" not in subject:
+            continue
         name = named(subject)
         if not name or name in asked or len(name) > 160:
             continue

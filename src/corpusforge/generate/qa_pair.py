@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from corpusforge.generate.page import Page
@@ -42,7 +41,8 @@ class Ask:
     def key(self) -> str:
         """What is asked, whatever the wording: two questions with the same key must have the same answer."""
         if not self._key:
-            self._key = _key(self.template, self.slots)
+            words = [self.template.removesuffix("-titled"), *[value for _, value in self.slots]]
+            self._key = normalised(" ".join(words))
         return self._key
 
 
@@ -73,11 +73,6 @@ class Pair(NamedTuple):
     def start(self) -> int:
         """Where the evidence starts; with template and question it tells pairs of one record apart."""
         return self.spans[0][0]
-
-
-@lru_cache(maxsize=1 << 14)
-def _key(template: str, slots: tuple[tuple[str, str], ...]) -> str:
-    return normalised(" ".join([template.removesuffix("-titled"), *(value for _, value in slots)]))
 
 
 def ask(page: Page, template: str, start: int, **slots: str) -> Ask:

@@ -17,7 +17,7 @@ MAX_ROWS = 200
 
 def table_pairs(page: Page) -> Iterator[Pair]:
     """A pair for each cell beside the key column, where key and column each name one row and column."""
-    for section in page.sections:
+    for section in page.sections if "|" in page.text else ():
         for block in section.blocks:
             if block.kind == "table" and 3 <= len(block.rows) <= MAX_ROWS:
                 yield from _pairs(page, section, block)

@@ -21,7 +21,7 @@ _QUOTE = re.compile(r"(?m)^[ \t]*>[ \t]?")
 _NOISE = re.compile(r"[^\w%$€£.]+|\.(?!\d)")
 _STOPS = re.compile(r"\.(?!\d)")
 # Marks of typography, none of which is part of a word; texts with no others beyond ASCII take the fast way.
-_MARKS = "’‘“”–—…•\xa0→"
+TYPOGRAPHY = "’‘“”–—…•\xa0→"
 _BARE = {at: chr(at).lower() if chr(at).isalnum() or chr(at) in "_%$." else " " for at in range(128)}
 _FIRST, _SECOND = methodcaller("group", 1), methodcaller("group", 2)
 SHORT = 300
@@ -80,7 +80,7 @@ def _short(text: str) -> str:
 def _bare(text: str) -> str:
     ascii_only = text.isascii()
     if not ascii_only:
-        for mark in _MARKS:
+        for mark in TYPOGRAPHY:
             text = text.replace(mark, " ")
         ascii_only = text.isascii()
     if ascii_only:
