@@ -35,17 +35,18 @@ _GATHER = np.uint64(0x0102040810204080)
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _PLACES = np.zeros(64, np.int64)
 _PLACES[[(0x03F79D71B4CB0A89 << place & 0xFFFFFFFFFFFFFFFF) >> 58 for place in range(64)]] = np.arange(64)
-_TOPS = np.uint64(0x8080808080808080)
+_ONES, _TOPS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _PAD = bytes(8)
 
 
 class Chunks:
     """The chunks of some texts: runs of characters that are no white space.
 
-    `raw` holds the texts as UTF-8, each with a newline before it and one after the last; `bytes` the same with ASCII
-    spaces for all foreign ones, byte for byte in place; `at` is where each text begins (one more than texts). `starts`
-    and `ends` are the chunks' byte offsets, `bounds` the numbers of the texts' first chunks (one more than texts),
-    `marks` 64-bit hashes that tell chunks apart (two are taken for one with a chance of 2^-64).
+    `raw` holds the texts as UTF-8, each with a newline before it and one after the last; `bytes` the same with
+    ASCII spaces for all foreign ones, byte for byte in place; `at` is where each text begins (one more than texts).
+    `starts` and `ends` are the chunks' byte offsets, `breaks` those of all newlines, the ones around texts too,
+    `bounds` the numbers of the texts' first chunks (one more than texts), `marks` 64-bit hashes that tell chunks
+    apart (two are taken for one with a chance of 2^-64).
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -61,7 +62,7 @@ class Chunks:
             self.bytes = self.raw_bytes.copy()
             _make_spaces_plain(self.bytes, eights(self.raw_bytes), _LEADS, _FOREIGN)
             self.bytes.flags.writeable = False
-        self.starts, self.ends = _cut(self.bytes, int(self.at[-1]))
+        self.starts, self.ends, self.breaks = _cut(self.bytes, int(self.at[-1]))
         self.bounds: Ints = np.searchsorted(self.starts, self.at)
         self.marks: Hashes = marked(self.bytes, self.starts, self.ends)
 
@@ -108,21 +109,29 @@ def _make_plain(data: Bytes, place: Number, foreign: Ints) -> None:
 
 
 @compiled
-def _cut(data: Bytes, size: int) -> tuple[Ints, Ints]:
-    """Where the chunks in the first bytes start and end; the last of these bytes is white space."""
+def _cut(data: Bytes, size: int) -> tuple[Ints, Ints, Ints]:
+    """Where the chunks in the first bytes start and end, and where newlines stand; the last byte is white space."""
     blocks = size // 64 + 1
     spaces = np.ones(64 * blocks, np.uint8)
     for place in range(size):
         byte = data[place]
-        spaces[place] = (byte <= 32) & ((byte >= 28) | ((byte >= 9) & (byte <= 13)))
+        space = (byte <= 32) & ((byte >= 28) | ((byte >= 9) & (byte <= 13)))
+        spaces[place] = space | ((byte == 10) << 1)
     eight = spaces.view(np.uint64)
     # Where a chunk starts and where it ends, in turn.
-    edges = np.empty(size + 2, np.int64)
-    count, before = 0, _ONE
+    edges, breaks = np.empty(size + 2, np.int64), np.empty(size + 1, np.int64)
+    count, lines, before = 0, 0, _ONE
     for block in range(blocks):
-        bits = np.uint64(0)
+        bits = newlines = np.uint64(0)
         for part in range(8):
-            bits |= (eight[8 * block + part] * _GATHER >> _TOP) << np.uint64(8 * part)
+            found = eight[8 * block + part]
+            bits |= ((found & _ONES) * _GATHER >> _TOP) << np.uint64(8 * part)
+            newlines |= ((found >> _ONE & _ONES) * _GATHER >> _TOP) << np.uint64(8 * part)
+        while newlines != 0:
+            lowest = newlines & (~newlines + _ONE)
+            breaks[lines] = 64 * block + _PLACES[lowest * _DE_BRUIJN >> _SHIFT]
+            lines += 1
+            newlines ^= lowest
         changes = bits ^ (bits << _ONE | before)
         before = bits >> _LAST
         while changes != 0:
@@ -133,7 +142,7 @@ def _cut(data: Bytes, size: int) -> tuple[Ints, Ints]:
     starts, ends = np.empty(count // 2, np.int64), np.empty(count // 2, np.int64)
     for number in range(count // 2):
         starts[number], ends[number] = edges[2 * number], edges[2 * number + 1]
-    return starts, ends
+    return starts, ends, breaks[:lines].copy()
 
 
 @compiled

@@ -22,3 +22,10 @@ def compiled(loop: Loop) -> Loop:
         return cast(Loop, numba.njit(loop, cache=True, nogil=True, error_model="numpy"))
     except RuntimeError:
         return cast(Loop, numba.njit(loop, nogil=True, error_model="numpy"))
+
+
+def inlined(loop: Loop) -> Loop:
+    """The same for a loop within another that is called for each of many short pieces: it becomes a part of the other,
+    which costs less than handing it many arrays.
+    """
+    return cast(Loop, numba.njit(loop, nogil=True, error_model="numpy", inline="always"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from corpusforge.curate.c4_lines import C4Lines, count_sentences
 from corpusforge.curate.chunks import Bytes, Chunks, Hashes, Ints, eights
-from corpusforge.curate.compiled import Number, compiled
+from corpusforge.curate.compiled import Number, compiled, inlined
 from corpusforge.curate.vocabulary import BEGINS, ENDS, GOES_ON, SEVERAL, SIGNS, Vocabulary
 
 Bits = NDArray[np.bool_]
@@ -77,8 +77,8 @@ class LineCounts:
         """`numbers` are those of the chunks."""
         self._chunks = chunks
         found, self._special = _counted(
-            (chunks.raw_bytes, chunks.bytes, eights(chunks.raw_bytes), chunks.raw.isascii()),
-            (chunks.at, np.flatnonzero(chunks.bytes[: chunks.at[-1]] == _NEWLINE)),
+            (chunks.raw_bytes, chunks.bytes, eights(chunks.raw_bytes)),
+            (chunks.at, chunks.breaks),
             (chunks.starts, chunks.ends, chunks.bounds, numbers, vocabulary.chunks, vocabulary.tokens),
             (_MARKS, _terminal_marks(), _MASKS),
         )
@@ -125,12 +125,12 @@ def _twice(many: Number) -> Number:
 
 @compiled
 def _counted(
-    texts: tuple[Bytes, Bytes, Hashes, bool],
+    texts: tuple[Bytes, Bytes, Hashes],
     lines: tuple[Ints, Ints],
     words: Words,
     tables: tuple[Bytes, Ints, Hashes],
 ) -> tuple[Ints, Ints]:
-    raw, data, eight, plain = texts
+    raw, data, eight = texts
     at, breaks = lines
     starts, ends, bounds = words[:3]
     marks, terminal, masks = tables
@@ -155,14 +155,13 @@ def _counted(
             filled += 1
             begin = chunk
             chunk, signs, sentences = _read(raw, data, (start, stop), words, chunk, stop_chunk, marks)
-            characters = stop - start
-            if not plain:
-                characters -= _inner(eight, start, stop, masks)
+            mark, inner = _hashed(eight, start, stop, masks)
+            characters = stop - start - inner
             if chunk > begin:
                 found[_SAID, text] += 1
                 found[_SHORTS, text] += characters <= _SHORT
                 found[_ENDED, text] += _is_terminal(raw, start, stop, terminal)
-            if _seen(table[:reach], _hash(eight, start, stop, masks)):
+            if _seen(table[:reach], mark):
                 found[_REPEATED, text] += 1
                 found[_REPEATED_CHARACTERS, text] += characters
                 found[_SAID_REPEATED, text] += characters * (chunk > begin)
@@ -181,11 +180,11 @@ def _counted(
         if filled < line - first and stop_chunk > bounds[text]:
             table[:reach] = 0
             span = starts[bounds[text]], ends[stop_chunk - 1]
-            _count_paragraphs((eight, masks, plain), breaks[first : line + 1], span, table[:reach], found[:, text])
+            _count_paragraphs((eight, masks), breaks[first : line + 1], span, table[:reach], found[:, text])
     return found, special[:, :specials].copy()
 
 
-@compiled
+@inlined
 def _read(
     raw: Bytes,
     data: Bytes,
@@ -245,19 +244,19 @@ def _ends_inside(tokens: Hashes, first: Number, stop: Number) -> Number:
 
 @compiled
 def _count_paragraphs(
-    raw: tuple[Hashes, Hashes, bool], breaks: Ints, span: tuple[Number, Number], table: Hashes, found: Ints
+    raw: tuple[Hashes, Hashes], breaks: Ints, span: tuple[Number, Number], table: Hashes, found: Ints
 ) -> None:
     """Counts the paragraphs between two places of a text: runs of lines that are not empty."""
-    eight, masks, plain = raw
+    eight, masks = raw
     start, stop = span
     opened = closed = -1
     for number in range(len(breaks)):
         begin, end = (breaks[number] + 1, breaks[number + 1]) if number + 1 < len(breaks) else (stop, stop)
         if begin == end and opened >= 0:
             found[_PARAGRAPHS] += 1
-            if _seen(table, _hash(eight, opened, closed, masks)):
+            mark, inner = _hashed(eight, opened, closed, masks)
+            if _seen(table, mark):
                 found[_REPEATED_PARAGRAPHS] += 1
-                inner = 0 if plain else _inner(eight, opened, closed, masks)
                 found[_PARAGRAPH_CHARACTERS] += closed - opened - inner
             opened = -1
         elif begin < end and end > start and begin < stop:
@@ -286,23 +285,18 @@ def _has_break(raw: Bytes, data: Bytes, start: Number, stop: Number, marks: Byte
 
 
 @compiled
-def _inner(eight: Hashes, start: Number, stop: Number, masks: Hashes) -> Number:
-    """How many bytes are not the first of a character: they begin with the bits 10."""
-    count: Number = 0
+def _hashed(eight: Hashes, start: Number, stop: Number, masks: Hashes) -> tuple[Number, Number]:
+    """A hash of the bytes between two places, and how many of them are not the first of a character."""
+    mark, inner = np.uint64(stop - start) * _MIX, np.uint64(0)
     for place in range(start, stop, 8):
         found = eight[place] & masks[min(stop - place, 8)]
-        tops = found & ~(found << np.uint64(1)) & _TOPS
-        count += np.int64(((tops >> _BYTE) * _ONES) >> _LAST)
-    return count
-
-
-@compiled
-def _hash(eight: Hashes, start: Number, stop: Number, masks: Hashes) -> Number:
-    mark = np.uint64(stop - start) * _MIX
-    for place in range(start, stop, 8):
-        mark = (mark ^ (eight[place] & masks[min(stop - place, 8)])) * _MIX
+        mark = (mark ^ found) * _MIX
         mark ^= mark >> _HALF
-    return max(mark * _MIX, np.uint64(1))
+        if found & _TOPS:
+            # Such bytes begin with the bits 10.
+            tops = found & ~(found << np.uint64(1)) & _TOPS
+            inner += ((tops >> _BYTE) * _ONES) >> _LAST
+    return max(mark * _MIX, np.uint64(1)), np.int64(inner)
 
 
 @compiled
@@ -321,6 +315,11 @@ def _seen(table: Hashes, mark: Number) -> bool:
 @compiled
 def _is_terminal(raw: Bytes, start: Number, stop: Number, terminal: Ints) -> bool:
     first = stop - 1
+    if raw[first] < 0x80:
+        # Few marks are ASCII, and they come first.
+        for mark in terminal:
+            if mark >= raw[first]:
+                return bool(mark == raw[first])
     while first > start and raw[first] & 0xC0 == 0x80:
         first -= 1
     code = np.int64(0)
