@@ -55,6 +55,21 @@ ADDRESSES = st.builds(
     ENDINGS,
     ENDINGS | st.sampled_from([">", ").", "`,"]),
 )
+LETTER_FORMS = (
+    "{}.",
+    "a{}.",
+    "A{}.",
+    "{0}{0}.",
+    "({})",
+    "{}'s",
+    "1{}",
+    "a,{}",
+    "{}-b",
+    "{}.A",
+    "A.{}",
+    "{0}:{0}",
+    "a{}a",
+)
 CHUNKS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
 TEXTS = st.lists(CHUNKS | st.sampled_from(SPACES) | st.text(max_size=3), max_size=25).map("".join)
 
@@ -79,14 +94,28 @@ def test_words_are_those_of_spacy(spacy_tokens, chunk: str) -> None:
     assert english_words().split(chunk) == spacy_tokens(chunk)
 
 
+def lengths(made: list[str]) -> tuple[list[int], list[int]]:
+    """Characters of the tokens of chunks by arrays, and as each alone is split."""
+    vocabulary, text = Vocabulary(english_words()), " ".join(made)
+    expected = [len(token) for chunk in text.split() for token in english_words().split(chunk)]
+    rows = vocabulary.token_rows(vocabulary.number(Chunks([text])), len(expected)).astype(np.int64)
+    return (rows[:, 1] & 0xFFFFFFFF).tolist(), expected
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.lists(ADDRESSES, min_size=30, max_size=80))
 def test_addresses_are_told_as_by_spacy(made: list[str]) -> None:
     """Pages full of links would otherwise have other words than datatrove counts."""
-    vocabulary, text = Vocabulary(english_words()), " ".join(made)
-    expected = [len(token) for chunk in text.split() for token in english_words().split(chunk)]
-    rows = vocabulary.token_rows(vocabulary.number(Chunks([text])), len(expected)).astype(np.int64)
-    assert (rows[:, 1] & 0xFFFFFFFF).tolist() == expected
+    found, expected = lengths(made)
+    assert found == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.characters(categories=["L"], min_codepoint=128), min_size=40, max_size=80))
+def test_letters_of_all_scripts_are_told_as_by_spacy(letters: list[str]) -> None:
+    """Pages in other languages have their own letters, which rules know by classes alone."""
+    found, expected = lengths([form.format(letter) for letter in letters for form in LETTER_FORMS])
+    assert found == expected
 
 
 @settings(max_examples=150, deadline=None)

@@ -147,8 +147,7 @@ class ChunkTokens:
         flags |= _INFIX * (inside.single or character in ".+-*^,–—~:<>=/")
         parts = _OPENS | _CLOSES | _CLOSES_NUMBER | _UNKNOWN | _INFIX
         flags |= _ACTS * (flags & parts != 0 or character in "…$'’°")
-        stops = {self._words.stopped_behind(before + character) for before in "aA"}
-        return flags | (_UNKNOWN_STOP if len(stops) > 1 else _STOPPED * stops.pop())
+        return flags | (_UNKNOWN_STOP if inside.stopped is None else _STOPPED * inside.stopped)
 
     def begins(self, spelling: Spelling, flags: Flags) -> Bits:
         """Which characters begin a token."""

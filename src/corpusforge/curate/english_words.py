@@ -18,6 +18,8 @@ _TAIL = 12
 _LONGER_PREFIXES = frozenset(".…+USCA")
 _LONGER_SUFFIXES = frozenset(".…$+")
 _DEPENDS, _LETTER, _UNKNOWN = -1, -2, -3
+# Of letters beyond it the rules ask only for their class.
+_ASCII = "\x7f"
 _DIGITS = frozenset("0123456789")
 _APOSTROPHES = frozenset("'’")
 # spaCy's infix rules as they apply among ASCII characters, each beginning with the character that is to be found.
@@ -37,13 +39,15 @@ _WORD = re.compile("[A-Za-z]{2,}")
 @dataclass(frozen=True, slots=True)
 class Inside:
     """Whether a character is a letter by spaCy's classes, a lower-case one or a quote, an upper-case one or a quote;
-    `single` where it is an infix whatever stands beside it.
+    `single` where it is an infix whatever stands beside it; `stopped` where a full stop behind it is a suffix, None
+    where what stands before it has a say.
     """
 
     letter: bool
     lower: bool
     upper: bool
     single: bool
+    stopped: bool | None
 
 
 class EnglishWords:
@@ -241,23 +245,23 @@ class EnglishWords:
 
         Whether it is a letter comes last: as a suffix it then is none, unless digits or an apostrophe stand before it.
         """
+        if character > _ASCII and character.isalpha():
+            return 0, 0, True
         opening, closing = self._prefix_of(character), self._suffix_of(character)
         letter = closing == _LETTER
         return (None if opening < 0 else opening), (0 if letter else None if closing < 0 else closing), letter
 
     def inside(self, character: str) -> Inside:
-        """What a character is to the rules on infixes."""
-        return Inside(
-            letter=self._letter.match(character) is not None,
-            lower=self._lower.match(character) is not None,
-            upper=self._upper.match(character) is not None,
-            single=next(self._infixes(f" {character} "), None) is not None,
+        """What a character is to the rules on infixes, and to a full stop behind it."""
+        letter, lower, upper = (
+            found.match(character) is not None for found in (self._letter, self._lower, self._upper)
         )
-
-    def stopped_behind(self, text: str) -> bool:
-        """Whether a full stop behind the text is a suffix of one character."""
-        match = self._suffix(f"{text}.")
-        return match is not None and match.end() - match.start() == 1
+        if character > _ASCII and character.isalpha():
+            return Inside(letter, lower, upper, single=False, stopped=None if upper and not lower else lower)
+        stops = [self._suffix(f"{before}{character}.") for before in "aA"]
+        stopped = {match is not None and match.end() - match.start() == 1 for match in stops}
+        single = next(self._infixes(f" {character} "), None) is not None
+        return Inside(letter, lower, upper, single, None if len(stopped) > 1 else stopped.pop())
 
     def begins_infix(self, character: str) -> bool:
         """Whether an infix may begin with the character."""
