@@ -89,7 +89,7 @@ class WordModel:
         return sums + self._prior, told
 
     def _forget(self) -> None:
-        self._table, self._keys = MarkTable(), MarkTable()
+        self._table, self._keys = MarkTable(_MOST_KEYS), MarkTable(_MOST_KEYS)
 
     def _learn(self, chunks: Chunks, new: Ints) -> None:
         """Sums the n-grams of the table's newest words; those with the same key have the same vector."""

@@ -21,17 +21,16 @@ class MarkTable:
     Marks must be spread evenly over 64 bits; 0 stands for an empty place and counts as 1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 0) -> None:
+        """A table that does not grow before it has `expected` marks."""
         self.count = 0
-        self.places: Hashes = np.zeros((_FIRST_SIZE, 2), np.uint64)
+        self.places: Hashes = np.zeros((_size(_FIRST_SIZE, expected), 2), np.uint64)
 
     def number(self, marks: Hashes) -> tuple[Numbers, NDArray[np.int64]]:
         """The number of each mark, those not in the table numbered on from `count`, and where each of these first
         stands among the marks.
         """
-        size = len(self.places)
-        while self.count + len(marks) > _FULL * size:
-            size *= 2
+        size = _size(len(self.places), self.count + len(marks))
         if size > len(self.places):
             grown = np.zeros((size, 2), np.uint64)
             _move(self.places, grown)
@@ -39,6 +38,13 @@ class MarkTable:
         numbers, new = _numbered(self.places, marks, self.count)
         self.count += len(new)
         return numbers, new
+
+
+def _size(least: int, count: int) -> int:
+    size = least
+    while count > _FULL * size:
+        size *= 2
+    return size
 
 
 @compiled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
@@ -59,9 +59,10 @@ class Vocabulary:
         from spacy.pipeline import Sentencizer
 
         self._splitter = ChunkTokens(words, frozenset(PUNCTUATION_SET), frozenset(Sentencizer.default_punct_chars))
-        self._table = MarkTable()
-        self.chunks: Ints = np.zeros((1 << 14, 4), np.int64)
-        self.tokens: Hashes = np.zeros((1 << 14, 2), np.uint64)
+        # To grow again and again takes more time than room: pages that nothing is written to take no memory.
+        self._table = MarkTable(MOST_CHUNKS // 2)
+        self.chunks: Ints = np.empty((MOST_CHUNKS, 4), np.int64)
+        self.tokens: Hashes = np.empty((2 * MOST_CHUNKS, 2), np.uint64)
         self._chunks_used = self._tokens_used = 0
         self.factors = token_factors(LONGEST)
 
@@ -117,7 +118,7 @@ Rows = TypeVar("Rows", Ints, Hashes)
 def _grown(rows: Rows, needed: int) -> Rows:
     if needed <= len(rows):
         return rows
-    grown = np.zeros((max(needed, 2 * len(rows)), rows.shape[1]), rows.dtype)
+    grown = np.empty((max(needed, 2 * len(rows)), rows.shape[1]), rows.dtype)
     grown[: len(rows)] = rows
     return grown
 
@@ -195,16 +196,23 @@ def _signs(spelling: Spelling) -> Ints:
     # This letter alone is two in lower case.
     joined = spelling.joined.replace("İ", "i").lower()
     for bit, (sign, strings) in enumerate(SIGNS.items()):
-        places = [place for string in strings for place in _places(joined, string)]
-        if sign == "citation":
-            places = [place for place in places if _CITATION.match(joined, place)]
-        # From the newline before a chunk on, places belong to it.
-        found[np.searchsorted(spelling.ends, np.array(places, np.int64), side="right")] |= 1 << bit
+        for string in strings:
+            places = _places(joined, spelling, string)
+            if sign == "citation":
+                places = places[[_CITATION.match(joined, place) is not None for place in places.tolist()]]
+            # From the newline before a chunk on, places belong to it.
+            found[np.searchsorted(spelling.ends, places, side="right")] |= 1 << bit
     return found
 
 
-def _places(text: str, string: str) -> Iterator[int]:
-    place = text.find(string)
+def _places(joined: str, spelling: Spelling, string: str) -> Ints:
+    """Where a string begins in some chunks' lower case; marks are looked for by their codes."""
+    if not string.strip().isalpha() and len(string) < 3:
+        at = np.flatnonzero(spelling.codes == ord(string[-1])) + 1 - len(string)
+        return at if len(string) == 1 else at[spelling.codes[at] == ord(string[0])]
+    places = []
+    place = joined.find(string)
     while place >= 0:
-        yield place
-        place = text.find(string, place + 1)
+        places.append(place)
+        place = joined.find(string, place + 1)
+    return np.array(places, np.int64)
