@@ -48,10 +48,9 @@ class Cues:
         self._everything = self._command and gives_everything(question.gold)
         self._asked = question.asked
         self._shared = len(self._asked.intersection(stems(question.gold)))
-        self._seen: dict[str, tuple[bool, int, bool, int]] = {}
+        self._seen: dict[str, tuple[bool, int, bool, int, bool]] = {}
         self._bits: dict[str, int] = {}
-        self._common: dict[int, float] = {}
-        self._alike: dict[tuple[int, int], float] = {}
+        self._alike: dict[int, dict[int, float]] = {}
         self._words = self._as_bits(question.gold)
 
     def hopeless(self, texts: Iterable[str]) -> bool:
@@ -59,18 +58,19 @@ class Cues:
         if self._chance:
             return False
         seen = [self._seen.get(text) or self._see(text) for text in texts]
-        if max([shared for _, shared, _, _ in seen], default=-1) < self._shared:
+        if max([one[1] for one in seen], default=-1) < self._shared:
             return True
-        return self._everything and True not in [everything for _, _, everything, _ in seen]
+        return self._everything and True not in [one[2] for one in seen]
 
     def cost(self, wrong: Sequence[str], limit: float) -> float:
         """The cost of these wrong options beside the right one; `limit` or more where it is not below that."""
-        longer = most = fewer = 0
+        longer = most = fewer = rarer = 0
         all_asked = self._everything
         sets = [self._words]
         for text in wrong:
-            is_longer, shared, everything, words = self._seen.get(text) or self._see(text)
+            is_longer, shared, everything, words, is_rarer = self._seen.get(text) or self._see(text)
             longer += is_longer
+            rarer += is_rarer
             most = max(most, shared)
             if shared < self._shared:
                 fewer += 1
@@ -85,16 +85,15 @@ class Cues:
         # Most sets cost too much before the dearest part is counted; each part only adds.
         if longer + told >= limit:
             return limit
-        if self._command:
-            own = [self._common.get(one) or self._commonness(one) for one in sets]
-        else:
+        if not self._command:
             once = more = 0
             for words in sets:
                 more |= once & words
                 once |= words
             once &= ~more
-            own = [(one & once).bit_count() for one in sets]
-        rarer = abs(sum([one >= own[0] for one in own[1:]]) - self._own)
+            own = (sets[0] & once).bit_count()
+            rarer = sum([(one & once).bit_count() >= own for one in sets[1:]])
+        rarer = abs(rarer - self._own)
         if longer + LIKENESS * rarer + told >= limit:
             return limit
         return longer + LIKENESS * (abs(self._likers(sets) - self._liker) + rarer) + told
@@ -119,12 +118,13 @@ class Cues:
         # How often a command's words stand in its neighbours: those of the right one must not be the rarest.
         return Counter(word for text in (self._gold, *self._question.pair.siblings) for word in words_of(text))
 
-    def _see(self, text: str) -> tuple[bool, int, bool, int]:
+    def _see(self, text: str) -> tuple[bool, int, bool, int, bool]:
         """Of a wrong option: whether it is as long as the right one, how many words of the question it has, whether it
-        gives everything as the right one does, its words."""
+        gives everything as the right one does, its words, whether these are as rare as the right one's (commands)."""
         shared = len(self._asked.intersection(stems(text)))
         everything = self._everything and gives_everything(text)
-        found = self._seen[text] = len(text) >= len(self._gold), shared, everything, self._as_bits(text)
+        rarer = self._command and self._rarity(text) >= self._own_rarity
+        found = self._seen[text] = len(text) >= len(self._gold), shared, everything, self._as_bits(text), rarer
         return found
 
     def _as_bits(self, text: str) -> int:
@@ -138,22 +138,25 @@ class Cues:
             found |= bit
         return found
 
-    def _commonness(self, words: int) -> float:
-        total = sum([self._beside[word] for word, bit in self._bits.items() if words & bit])
-        found = self._common[words] = -total / max(1, words.bit_count())
-        return found
+    def _rarity(self, text: str) -> float:
+        words = words_of(text)
+        return -sum([self._beside[word] for word in words]) / max(1, len(words))
+
+    @lazily
+    def _own_rarity(self) -> float:
+        return self._rarity(self._gold)
 
     def _likers(self, sets: Sequence[int]) -> int:
         """How many wrong options are more like the others than the right one is; the right one's words come first."""
         sums = []
-        known = self._alike
         for one in sets:
+            known = self._alike.setdefault(one, {})
             total = 0.0
             for words in sets:
-                alike = known.get((one, words))
+                alike = known.get(words)
                 if alike is None:
                     common = (one & words).bit_count()
-                    alike = known[one, words] = common / ((one.bit_count() + words.bit_count() - common) or 1)
+                    alike = known[words] = common / ((one.bit_count() + words.bit_count() - common) or 1)
                 total += alike
             sums.append(total)
         line = sums[0] + 0.01

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain, combinations, islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from corpusforge.generate.lazily import lazily
-from corpusforge.generate.mcq_cues import NO_CUE, Cues, gives_everything, normal_of, words_of
+from corpusforge.generate.mcq_commands import as_command, by_likeness, commands_beside, fitting_lengths
+from corpusforge.generate.mcq_cues import NO_CUE, Cues, normal_of, words_of
 from corpusforge.generate.mcq_pool import Pool, Value
 from corpusforge.generate.mcq_slots import altered, as_option, form, shape, stems
 from corpusforge.generate.phrasings import templates
 from corpusforge.generate.qa_pair import Pair
 from corpusforge.generate.rows import make_row
-from corpusforge.generate.sentences import likeness, normalised
+from corpusforge.generate.sentences import normalised
 from corpusforge.record import Record, stable_hash
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 LETTERS = "ABCDEFGH"
-MIN_RATIO = 0.5
-MAX_RATIO = 2.0
 MOST_SETS = 8
-_SHORT = 8
-# `{{path}}` stands for what the user puts in; `{{[-l|--list]}}` are two ways to write an option.
-_ARGUMENT = re.compile(r"\{\{(?!\[)[^}]*\}\}")
-# Which of several protocols is meant no question says.
-_SCHEME = re.compile(r"\b[a-z]+://")
-_CLUSTER = re.compile(r"-(?<![\w-]-)([A-Za-z]{1,4})(?![\w-])")
-_PART = re.compile(r"[\w%.+/]+")
 _SPEAKING = frozenset({"faq", "gold", "definition", "entry"})
 
 
@@ -40,6 +33,7 @@ class Told:
     def __init__(self, text: str) -> None:
         self._raw = text
         self._known: dict[str, bool] = {}
+        self._strange: dict[tuple[int, str, str], NDArray[np.bool_]] = {}
 
     @lazily
     def _text(self) -> str:
@@ -56,6 +50,17 @@ class Told:
             # Most values have a word that the text lacks; only for others of several words a long text is read.
             lone = len(words) == 1 and " " not in normal
             known = self._known[value] = words <= self._words and (lone or f" {normal} " in self._text)
+        return known
+
+    def strange(self, values: list[Value], group: str, topic: str) -> NDArray[np.bool_]:
+        """Which values of a pool's list the text does not say and are of another group and topic: once for all that is
+        asked of it. The pool holds its lists, so that none of them is another's."""
+        import numpy as np
+
+        known = self._strange.get((id(values), group, topic))
+        if known is None:
+            known = np.array([v.group != group and v.topic != topic and v.value not in self for v in values], np.bool_)
+            self._strange[id(values), group, topic] = known
         return known
 
 
@@ -121,11 +126,11 @@ def options(question: Question, pool: Pool, near: int, far: int, at: int) -> Opt
     changed: list[str] = []
     slightly: Iterable[str]
     if question.pair.family == "command":
-        found = _beside(question)
-        enough = len({_command(value).normal for value in found}) - near
+        found = commands_beside(question)
+        enough = len({as_command(value).normal for value in found}) - near
         if enough < far:
             return "no-near-distractor" if enough < 0 else "no-far-distractor"
-        beside = _by_likeness(question, found)
+        beside = by_likeness(question, found)
         fits = _Fitting(question, beside)
         slightly = reversed(beside)
     else:
@@ -173,7 +178,7 @@ class _Fitting:
         """`known` can stand beside it."""
         self._normal = normal_of(question.gold)
         self._padded = f" {self._normal} "
-        self._low, self._high = _lengths(question.gold)
+        self._low, self._high = fitting_lengths(question.gold)
         self._fits = dict.fromkeys(known, True)
 
     def __call__(self, value: str) -> bool:
@@ -318,96 +323,22 @@ def _far(question: Question, pool: Pool, most: int) -> list[Value]:
     same slot first; at most `most`."""
     alike = form(question.record, question.pair, question.gold)
     asked = question.asked if question.pair.family in _SPEAKING else frozenset()
-    seen: set[str] = set()
-    found: list[Value] = []
+    found: dict[str, Value] = {}
     own, group = question.topic, question.record.group
-    low, high = _lengths(question.gold)
-    told = question.told
+    low, high = fitting_lengths(question.gold)
     for values in (pool.of_slot(question.pair.slot, alike), pool.by_form.get(alike, [])):
-        for value in pool.drawn(values, question.row):
+        if not values:
+            continue
+        lengths = pool.lengths(values)
+        usable = question.told.strange(values, group, own) & (lengths >= low) & (lengths <= high)
+        for value in pool.drawn(values, question.row, usable):
             text = value.value
-            if text in seen or value.group == group or value.topic == own:
-                continue
-            seen.add(text)
             # An answer that speaks of what was asked may be right elsewhere, and so here.
-            if low <= len(text) <= high and (not asked or asked.isdisjoint(stems(text))) and text not in told:
-                found.append(value)
+            if text not in found and (not asked or asked.isdisjoint(stems(text))):
+                found[text] = value
                 if len(found) == most:
-                    return found
-    return found
-
-
-def _beside(question: Question) -> list[str]:
-    """The commands beside the right one that can stand with it."""
-    gold = _command(question.gold)
-    low, high = _lengths(question.gold)
-    found: list[str] = []
-    for sibling in question.pair.siblings:
-        value = as_option(sibling, "command")
-        if low <= len(value) <= high and value and value not in found and not _as_right(gold, _command(value)):
-            found.append(value)
-    return found
-
-
-def _by_likeness(question: Question, commands: Iterable[str]) -> list[str]:
-    """Commands in an order of the question's own, those that share least with the right one first."""
-    gold = _command(question.gold).told
-    found = {value: likeness(_command(value).told, gold) for value in commands}
-    if len(set(found.values())) == len(found):
-        return sorted(found, key=found.__getitem__)
-    often = Counter(found.values())
-
-    def rank(value: str) -> tuple[float, str]:
-        # Only among equals a hash decides.
-        return found[value], stable_hash(question.row, value) if often[found[value]] > 1 else ""
-
-    return sorted(found, key=rank)
-
-
-def _as_right(gold: Command, value: Command) -> bool:
-    """Whether a command may be as right as the right one, or would make it the one that says most."""
-    return (
-        gold.parts <= value.parts
-        # What does the same and something more is right as well: cancel ID, cancel --verbose ID. What lacks something
-        # is left out too, else the right one would be the one that says most.
-        or gold.words <= value.words
-        or value.words <= gold.words
-        # What gives everything gives what is asked, too.
-        or (value.everything and not gold.everything)
-        or value.normal in gold.normal
-        or gold.normal in value.normal
-    )
-
-
-class Command(NamedTuple):
-    """A command as it is held against others: its parts, its words without arguments to be filled in (letters of
-    options set together stand alone), all its words, its normal form between blanks, whether it gives everything."""
-
-    parts: frozenset[str]
-    words: frozenset[str]
-    told: frozenset[str]
-    normal: str
-    everything: bool
-
-
-@lru_cache(maxsize=1 << 14)
-def _command(command: str) -> Command:
-    parts = _PART.findall(command)
-    bare = _SCHEME.sub(" ", command) if "://" in command else command
-    bare = _ARGUMENT.sub(" ", bare) if "{{" in bare else bare
-    words = _PART.findall(bare) if bare is not command else parts
-    if "-" in command:
-        options = {piece[1:] for piece in command.split() if piece[0] == "-"}
-        words = [*(word for word in words if word not in options), *"".join(_CLUSTER.findall(command))]
-    normal = f" {normal_of(command)} "
-    return Command(frozenset(parts), frozenset(words), frozenset(normal.split()), normal, gives_everything(command))
-
-
-def _lengths(gold: str) -> tuple[float, float]:
-    """The least and the greatest length of a wrong option."""
-    right = max(len(gold), _SHORT)
-    least = MIN_RATIO * right
-    return (least if least > _SHORT else 0), MAX_RATIO * right
+                    return list(found.values())
+    return list(found.values())
 
 
 def _untold(question: Question, value: str) -> bool:

@@ -61,9 +61,19 @@ class Pool:
     _both: dict[tuple[str, str], list[Value]] = field(default_factory=dict)
 
     _numbers: dict[int, tuple[NDArray[np.uint64], NDArray[np.bool_]]] = field(default_factory=dict)
+    _lengths: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
-    def drawn(self, values: list[Value], row: str) -> list[Value]:
-        """Values of this pool in an order of the row's own.
+    def lengths(self, values: list[Value]) -> NDArray[np.int64]:
+        """How long each of some values of this pool is, in characters."""
+        import numpy as np
+
+        known = self._lengths.get(id(values))
+        if known is None:
+            known = self._lengths[id(values)] = np.array([len(value.value) for value in values], np.int64)
+        return known
+
+    def drawn(self, values: list[Value], row: str, usable: NDArray[np.bool_] | None = None) -> list[Value]:
+        """Values of this pool, or those of them that are `usable`, in an order of the row's own.
 
         A value comes first for as many rows as any other, so that how often an option stands in the set tells nothing
         (on a ring of hashes, one behind a gap came first for many); what is right elsewhere and so stands in the set
@@ -83,6 +93,8 @@ class Pool:
         # Multiplicative hashing: the high bits of the product, of which each depends on all bits of both hashes.
         mixed = ((ranks ^ np.uint64(int(stable_hash(row), 16))) * np.uint64(_GOLDEN)) >> np.uint64(8)
         order = np.where(asked, mixed // np.uint64(ASKED_FIRST), mixed).argsort(kind="stable")
+        if usable is not None:
+            order = order[usable[order]]
         return [values[at] for at in order.tolist()]
 
     def of_slot(self, slot: str, form: str) -> list[Value]:
