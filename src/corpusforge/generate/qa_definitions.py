@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from corpusforge.generate.page import Page, generic, stands_alone, wordy
 from corpusforge.generate.passages import Block, Section, trimmed
@@ -32,8 +32,7 @@ _ARTICLE = re.compile(r"^(?:An?|The)(?= )")
 _SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|\w{3,}est)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A term and its explanation, each [start, end) in the text; `sentence` for those in running text."""
 
     term: tuple[int, int]

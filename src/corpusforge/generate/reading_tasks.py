@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import pairwise
+from typing import NamedTuple
 
 from corpusforge.generate.headings import is_question
 from corpusforge.generate.lazily import lazily
@@ -28,8 +28,7 @@ _TAG = re.compile(r"</?[a-z]{1,6}>")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{3,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One task: its template, what gives its slots and the answer, and where the answer stands in the text ([start,
     end) each). A page has many more tasks than are taken, so only those taken are filled."""
 
