@@ -7,6 +7,7 @@ reads (UTF-8), and all together per MB of all domain text and per MB of the raw 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import statistics
@@ -123,6 +124,9 @@ def tier(recipe: str) -> dict[str, Any]:
     """The tier's speed over all of a recipe's domain text; medians of ROUNDS after a short one that loads libraries."""
     facts, shards = read(recipe, sys.maxsize)
     phases({name: records[:20] for name, records in shards.items()}, facts)
+    # A build reads its records a shard at a time; all of them held here are not to be searched for garbage each time.
+    gc.collect()
+    gc.freeze()
     rounds = []
     for _ in range(ROUNDS):
         _forget()
