@@ -140,13 +140,15 @@ def test_many_chunks_are_split_as_each_alone(made: list[str]) -> None:
     assert (rows[:, 1] >> 32).tolist() == kinds
 
 
-@given(st.lists(TEXTS, max_size=6))
+@given(st.lists(TEXTS | st.text(" \n\x00\x1bé.ab", min_size=50, max_size=200), max_size=6))
 def test_chunks_are_what_split_gives(texts: list[str]) -> None:
     """Words glued by a no-break space, or taken from the next record, are words that nobody wrote."""
     chunks = Chunks(texts)
     found = chunks.joined(np.arange(len(chunks.starts)))[1:-1].split("\n") if len(chunks.starts) else []
     bounds = chunks.bounds.tolist()
     assert [found[a:b] for a, b in pairwise(bounds)] == [text.split() for text in texts]
+    joined = "\n".join(("", *texts, "")).encode()
+    assert chunks.breaks.tolist() == [place for place, byte in enumerate(joined) if byte == ord("\n")]
     assert len(set(chunks.marks.tolist())) == len(set(found))
 
 
