@@ -75,6 +75,17 @@ def test_forgetting_words_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     assert model._table.count < 200
 
 
+def test_words_without_letters_are_forgotten_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs are full of numbers that stand once; all of them have one key."""
+    monkeypatch.setattr(language_model, "_MOST_KEYS", 50)
+    model = WordModel(["en", "de"])
+    most = 0
+    for start in range(0, 5000, 20):
+        model.scores([" ".join(map(str, range(start, start + 20)))])
+        most = max(most, model.words)
+    assert most < 150
+
+
 def test_a_rare_language_counts_where_it_is_named() -> None:
     """Speakers of Occitan need only declare it; others do not lose Catalan turns to it."""
     occitan = "Aqueste libre parla de la vida de las gents dins los vilatges de la montanha."

@@ -78,7 +78,8 @@ class WordModel:
 
     def scores(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For n texts: n x columns summed log probabilities (in 1/1024 nats), and letters."""
-        if self._keys.count > _MOST_KEYS:
+        # Numbers and addresses are words without end that share one key.
+        if self._keys.count > _MOST_KEYS or self.words > 2 * _MOST_KEYS:
             self._forget()
         joined = f" {_BETWEEN} ".join(text.replace(_BETWEEN, "") if _BETWEEN in text else text for text in texts)
         chunks = Chunks([f"{spaced(joined)} {_BETWEEN}"])
@@ -87,6 +88,11 @@ class WordModel:
             self._learn(chunks, new)
         sums, told = summed(numbers, self._words, self._vectors, len(texts))
         return sums + self._prior, told
+
+    @property
+    def words(self) -> int:
+        """How many words are known, at most about a quarter of a million: the model's memory."""
+        return self._table.count
 
     def _forget(self) -> None:
         self._table, self._keys = MarkTable(_MOST_KEYS), MarkTable(_MOST_KEYS)
