@@ -127,24 +127,43 @@ def test_attention_by_lengths_refuses_what_it_would_leave_out(asked: dict[str, A
 
 SIZES = {"vocab_size": 260, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
 SIZES |= {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 256}
+KINDS = {
+    "llama": ({"model_type": "llama"}, "varlen"),
+    "qwen2": ({"model_type": "qwen2"}, "varlen"),
+    "a window that attention is told of": ({"model_type": "mistral", "sliding_window": 64}, "sdpa"),
+    "a window that is in the mask alone": (
+        {"model_type": "phimoe", "sliding_window": 64, "num_local_experts": 2, "num_experts_per_tok": 1},
+        "sdpa",
+    ),
+    "soft caps": ({"model_type": "gemma2", "head_dim": 8}, "sdpa"),
+    "dropout": ({"model_type": "llama", "attention_dropout": 0.5}, "sdpa"),
+}
 
 
-@pytest.mark.parametrize(
-    ("sizes", "taken"),
-    [
-        ({"model_type": "llama"}, "corpusforge_varlen"),
-        ({"model_type": "qwen2"}, "corpusforge_varlen"),
-        ({"model_type": "mistral", "sliding_window": 4}, "sdpa"),
-        ({"model_type": "gemma2", "head_dim": 8}, "sdpa"),
-        ({"model_type": "llama", "attention_dropout": 0.5}, "sdpa"),
-    ],
-)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("saved", [False, True], ids=["made", "loaded"])
 def test_the_fastest_attention_that_is_right_for_the_model_is_taken(
-    configure: Callable[..., Config], sizes: dict[str, Any], taken: str
+    configure: Callable[..., Config], tmp_path: Path, kind: str, saved: bool
 ) -> None:
     """A user who chooses nothing must neither lose speed nor a sliding window."""
+    sizes, taken = KINDS[kind]
     trained = load_model(configure(model={"random": {**SIZES, **sizes}}), 257)
-    assert trained.model.config._attn_implementation == taken
+    if saved:
+        trained.model.save_pretrained(tmp_path)
+        trained = load_model(configure(model={"random": None, "path": str(tmp_path)}), 257)
+    assert trained.attention == taken
+
+
+def test_models_in_bf16_attend_by_lengths_too(configure: Callable[..., Config]) -> None:
+    """Their rounding must not look like another attention."""
+    for seed in range(6):
+        assert load_model(configure(precision=LOW, seed=seed), 257).attention == "varlen"
+
+
+def test_attention_by_lengths_is_refused_to_a_model_with_a_window(configure: Callable[..., Config]) -> None:
+    model = {"random": {**SIZES, "model_type": "mistral", "sliding_window": 64}, "attention": "varlen"}
+    with pytest.raises(WrongUse, match="knows no sliding windows"):
+        load_model(configure(model=model), 257)
 
 
 def test_trl_reads_eight_scalars_in_each_pass_and_transformers_three(

@@ -50,7 +50,8 @@ def varlen_attention(
     shape = query.transpose(1, 2).shape
     flat = [one.transpose(1, 2).flatten(0, 1) for one in (query, key, value)]
     attend = _by_kernel if query.is_cuda else _one_by_one
-    return attend(flat[0], flat[1], flat[2], document_ends, shape[1], scaling).view(shape), None
+    found = attend(flat[0], flat[1], flat[2], document_ends, shape[1], scaling)
+    return found.view(*shape[:3], value.shape[-1]), None
 
 
 def _by_kernel(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, longest: int, scaling: float | None) -> Tensor:
@@ -78,6 +79,19 @@ def _one_by_one(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, longest
         for own_query, own_key, own_value in zip(*parts, strict=True)
     ]
     return torch.cat(found, dim=2)[0].transpose(0, 1).contiguous()
+
+
+def looks_back_whole(sizes: Any) -> bool:
+    """Whether a model's configuration has every token see all before it in its document.
+
+    Some models put a sliding window into their mask alone: attention that is given no mask cannot know of it.
+    """
+    window = getattr(sizes, "sliding_window", None) if getattr(sizes, "use_sliding_window", True) else None
+    kinds = getattr(sizes, "layer_types", None) or ()
+    chunk = getattr(sizes, "attention_chunk_size", None)
+    # Where layers are told apart, a window is that of the layers that say so.
+    windowed = any(kind != "full_attention" for kind in kinds) if kinds else window is not None
+    return not windowed and chunk is None
 
 
 def has_kernel() -> bool:

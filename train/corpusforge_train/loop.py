@@ -369,6 +369,7 @@ class Run:
             "approved_by": self.approved_by,
             "holdout_files": self._held_files(),
             "frozen": self.frozen,
+            "attention": self.trained.attention,
             "identity": self.config.identity(),
             "config": self.config.model_dump(mode="json"),
             "random": "torch.manual_seed of a hash of seed, position and rank at each step",

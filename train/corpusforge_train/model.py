@@ -8,6 +8,7 @@ ends at a restart. A mask of ones, or the cache that is on by default in evaluat
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from corpusforge_train.attention import VARLEN, has_kernel, register
+from corpusforge_train.attention import VARLEN, has_kernel, looks_back_whole, register
 from corpusforge_train.batch import Batch
 from corpusforge_train.errors import TrainError, WrongUse
 from corpusforge_train.loss import plain_loss, weighted_loss
@@ -34,6 +35,8 @@ T = TypeVar("T")
 _ATTENTION = {"auto": "sdpa", "eager": "eager", "sdpa": "sdpa", "flex": "flex_attention", "varlen": VARLEN}
 # Under 1e-3 of the logits' own spread is rounding of one and the same sum; a leak is of the spread's own size.
 _LEAK = 1e-2
+# Mean distance of the logits by two attentions, as a part of their spread, that is rounding: about a hundredth in bf16.
+_ROUNDING, _COARSE_ROUNDING = 1e-3, 5e-2
 _RSLORA_FROM = 64
 # Names that transformers still takes, and puts elsewhere.
 _OLDER = frozenset({"rope_theta", "torch_dtype"})
@@ -52,6 +55,12 @@ class Trained:
     fused: bool = False
     root: Whole | None = None
     virtual_tokens: int = 0
+
+    @property
+    def attention(self) -> str:
+        """Which attention it computes with, as `model.attention` names it."""
+        taken = self.model.config._attn_implementation
+        return next((name for name, its in _ATTENTION.items() if its == taken and name != "auto"), str(taken))
 
     def hidden(self, batch: Batch) -> Tensor:
         """The last hidden states of a batch, shape [b * length, h]; each document as if it were alone."""
@@ -181,9 +190,13 @@ def load_model(config: Config, vocabulary: int, sharded: bool = False) -> Traine
         trained.virtual_tokens = config.prompt.tokens
     if sharded:
         trained.root = shard(model, (adapter.prompt_encoder,) if trained.virtual_tokens else (), device)
+    whole = looks_back_whole(model.config.get_text_config())
+    if config.model.attention == "varlen" and not whole:
+        hint = "Set it to sdpa, or to flex on a GPU."
+        raise WrongUse("attention by lengths knows no sliding windows.", where="model.attention", hint=hint)
     # A compiled layer on a processor is a graph without the calls for each document.
     plain = config.dpo is None and not config.model.compile and device.type == "cpu"
-    if config.model.attention == "auto" and plain:
+    if config.model.attention == "auto" and plain and whole:
         _take_lengths(trained, min(rows, vocabulary))
     leak = isolation_leak(trained, min(rows, vocabulary))
     if leak > _LEAK:
@@ -312,17 +325,29 @@ def probe_logits(trained: Trained) -> Tensor:
 
 @torch.no_grad()
 def _take_lengths(trained: Trained, vocabulary: int) -> None:
-    """Have the model attend by lengths if it then gives what it gives by masks, as it does not with sliding windows."""
+    """Have the model attend by lengths if it then gives what it gives by masks, in training and in evaluation."""
     batch, _ = _probe(vocabulary, 1)
-    torch.manual_seed(0)
-    masked = trained.within(partial(trained.logits, batch)).float()
+    was = trained.model.training
+
+    def logits(mode: bool) -> Tensor:
+        trained.model.train(mode)
+        torch.manual_seed(0)
+        return trained.within(partial(trained.logits, batch)).float()
+
+    masked = [logits(mode) for mode in (True, False)]
     trained.model.set_attn_implementation(VARLEN)
-    torch.manual_seed(0)
     try:
-        found = trained.within(partial(trained.logits, batch)).float()
-    except WrongUse:
-        found = torch.full_like(masked, torch.inf)
-    if not float((found - masked).abs().max()) <= _LEAK * (float(masked.std()) or 1.0):
+        found = [logits(mode) for mode in (True, False)]
+        apart = max(
+            float((one - other).abs().mean()) / (float(other.std()) or 1.0)
+            for one, other in zip(found, masked, strict=True)
+        )
+    except (WrongUse, RuntimeError, TypeError):
+        # Dropout, soft caps, sinks, shapes of its own: what this attention does not know.
+        apart = math.inf
+    trained.model.train(was)
+    # What both leave out of a sum is rounding: bf16 has 8 bits.
+    if not apart <= (_ROUNDING if trained.compute == torch.float32 else _COARSE_ROUNDING):
         trained.model.set_attn_implementation(_ATTENTION["auto"])
 
 
