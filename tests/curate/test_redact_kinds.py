@@ -89,12 +89,29 @@ def test_an_address_whose_signs_an_export_dropped_goes(turn: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "turn",
+    [
+        "hotmail com does not open",
+        "i use gmailcom or hotmailcom",
+        "is email common here",
+        "we sell 20 hotmail com accounts",
+        "office 365 outlook com",
+        "my webmail com is down",
+        "i read it at dailymail co uk",
+    ],
+)
+def test_a_mail_service_is_nobodys_address(turn: str) -> None:
+    assert redacted(chat(("user", "", turn)), ner="none").messages == chat(("user", "", turn)).messages
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "415-749-6095 4849 1246 4517 5550",  # the last four of the one and twelve of the other pass for a card
         "646-405-6479 4920 0124 2846 1093",  # as all of the one and eight of the other do
         "4849 1246 4517 5550 415-749-6095",
         "648-69-3501 4832 2783 6919 1240",
+        "415-749-6095 4849 1246 4517 5550 20241",
     ],
 )
 def test_two_numbers_side_by_side_leave_no_digit_behind(text: str) -> None:
@@ -104,36 +121,49 @@ def test_two_numbers_side_by_side_leave_no_digit_behind(text: str) -> None:
     assert not re.search(r"\d\d", re.sub("<[^>]*>", "", made))
 
 
-@pytest.mark.parametrize("turn", ["hotmail com does not open", "i use gmailcom or hotmailcom", "is email common here"])
-def test_a_mail_service_is_nobodys_address(turn: str) -> None:
-    assert redacted(chat(("user", "", turn)), ner="none").messages == chat(("user", "", turn)).messages
+@pytest.mark.parametrize(
+    "behind", [". 3 items", " - 12 items", ", 30% off", " 10.0.0.1 is the gateway, 10.0.0.1", " 5 days"]
+)
+def test_what_follows_two_numbers_side_by_side_stays(behind: str) -> None:
+    made = redacted(record(f"Call 415-749-6095 4849 1246 4517 5550{behind}"), ner="none").text
+    assert made.endswith(f">{behind}")
 
 
 @pytest.mark.parametrize(
-    "turns",
+    ("turns", "left"),
     [
-        (("user", "", "my name is Tom Quill"), ("user", "", "it is 1993")),
-        (("user", "", "Tom Quill"), ("user", "", "2014.")),
-        (("user", "", "hello"), ("user", "", "1918")),
-        (("agent", "", "What are the last four digits, please?"), ("user", "", "2058")),
-        (("user", "", "oh okay the last 4 digits are 2002"),),
-        (("user", "", "8042 and 6000"),),
+        ((("user", "", "my name is Tom Quill"), ("user", "", "it is 1993")), "it is _"),
+        ((("user", "", "Tom Quill"), ("user", "", "2014.")), "_."),
+        ((("user", "", "Tom Quill"), ("user", "", "8042"), ("user", "", "1918")), "_"),
+        ((("agent", "", "What are the last four digits, please?"), ("user", "", "2058")), "_"),
+        ((("agent", "", "And the last four of the card it was bought with"), ("user", "", "1987")), "_"),
+        ((("user", "", "oh okay the last 4 digits are 2002"),), "oh okay the last 4 digits are _"),
+        (
+            (("user", "", "last 4 digits of my visa/debit card: 1987 and 2002"),),
+            "last 4 digits of my visa/debit card: _",
+        ),
+        ((("user", "", "1987 are the last four"),), "_ are the last four"),
+        ((("user", "", "8042 and 6000"),), "_ and _"),
     ],
 )
-def test_the_end_of_a_number_goes_though_it_could_be_a_year(turns: tuple[tuple[str, str, str], ...]) -> None:
+def test_the_end_of_a_number_goes_though_it_could_be_a_year(turns: tuple[tuple[str, str, str], ...], left: str) -> None:
     made = redacted(chat(*turns))
     assert made.messages is not None
-    last = made.messages[-1].content
-    assert "<ACCOUNT_NUMBER_" in last
-    assert not any(turn[-4:].rstrip(".") in last for *_, turn in turns[-1:])
+    assert re.sub("<[^>]*>", "_", made.messages[-1].content) == left
 
 
 @pytest.mark.parametrize(
     "turns",
     [
         (("user", "", "toyota prius"), ("user", "", "2017")),
+        (("user", "", "hello"), ("user", "", "2048")),
         (("user", "", "I am Tom Quill"), ("agent", "", "In which year was it built?"), ("user", "", "1993")),
+        (("user", "", "tell me the year the first world war ended"), ("agent", "", "1918")),
+        (("agent", "", "Hello Anna Quill, which Windows Server do you run?"), ("user", "", "2019")),
         (("agent", "", "How many do you need, please?"), ("user", "", "it is 1918")),
+        (("user", "", "1000 to 2000"),),
+        (("user", "", "the final number is 1500 people"),),
+        (("user", "", "the last four weeks were hard"),),
     ],
 )
 def test_a_year_that_was_asked_for_or_is_of_today_stays(turns: tuple[tuple[str, str, str], ...]) -> None:

@@ -152,6 +152,8 @@ def _alone(form: str) -> str:
     return rf"\n\s*(?:{form})\s*[.!]?\s*\n"
 
 
+_NO_YEAR = r"(?!19|20|\d\d00)\d{4}"
+
 ACCOUNTS: tuple[Rule, ...] = (
     Rule("CREDIT_CARD", "card-luhn", r"(?<![\w.-])\d(?:[ .-]?\d){11,18}(?!\w)(?![.-]\d)", 1.0, digits=12, check=_card),
     Rule("CREDIT_CARD", "card-cue",
@@ -214,14 +216,23 @@ ACCOUNTS: tuple[Rule, ...] = (
     Rule("ACCOUNT_NUMBER", "corrected-number",
          r"\b(?:(?:actually|absolutely|correct(?:ly)?|that one is|transfer to|\d{4}[ ](?:and|amd|to))[ ]+)"
          r"(?P<v>\d{4})\s*[.!]?\s*\Z", 0.5, digits=4, check=_said_number, chat_only=True),
-    # `last 4 digits are 2002`: no year, though it looks like one.
+    # Said to be the end of a number, digits are one though they look like a year.
     Rule("ACCOUNT_NUMBER", "last-digits",
-         r"\b(?:last|final|first)[ ](?:four|4|few)?[ ]?(?:digits?|numbers?)(?:[ ](?:is|are|of|my|the|on|it|ssn|card"
-         r"|account|number)){0,6}[ :,=-]+(?P<v>\d{4})(?![\w-]|\.\d)", 0.5, ("digit", "number"), digits=4,
-         chat_only=True),
-    Rule("ACCOUNT_NUMBER", "two-numbers",
-         r"\A\s*(?!19|20)\d{4}[ ]?(?:and|amd|to|or|&|,)[ ]?(?P<v>\d{4})\s*[.!]?\s*\Z", 0.5, digits=8, chat_only=True,
-         longest=120, gate=_alone(r"\d{4}[ ]?(?:and|amd|to|or|&|,)[ ]?\d{4}")),
+         r"\b(?:last|final|first)[ ](?:(?:four|4|few)[ ](?:digits?|numbers?)|digits?"
+         r"|(?:four|4)(?=[ ]?[:=]|[ ](?:is|are|of[ ](?:my|the|your|it|this)[ ](?:card|ssn|social|account|number))))"
+         r"(?:[ ](?!in\b|since\b|until\b)[a-z'/]+){0,9}[ ]?[:,=-]?[ ]*[\"'“]?"
+         r"(?P<v>\d{4}(?:[ ]?(?:and|or|&|/|,)[ ]?\d{4})?)(?![\w-]|\.\d)", 0.5,
+         ("digit", "number", "four", "last 4", "first 4"), digits=4, chat_only=True),
+    Rule("ACCOUNT_NUMBER", "digits-that-are-last",
+         r"(?<![\w.-])(?P<v>\d{4})[ ](?:is|are|were)[ ](?:the|my|its)[ ](?:last|final)[ ](?:four|4|digits)\b", 0.5,
+         ("last", "final"), digits=4, chat_only=True),
+    # Two in one turn are a number and its correction, or the ends of two; a pair of years or of round sums is neither.
+    *(Rule("ACCOUNT_NUMBER", name, rf"\A\s*{pair}\s*[.!]?\s*\Z", 0.5, digits=8, chat_only=True, longest=120,
+           gate=_alone(r"\d{4}[ ]?(?:and|amd|or|&|,)[ ]?\d{4}"))
+      for name, pair in (
+          ("first-of-two", rf"(?P<v>{_NO_YEAR})(?=[ ]?(?:and|amd|or|&|,)[ ]?\d{{4}}\s*[.!]?\s*\Z)[^\n]*"),
+          ("second-of-two", rf"{_NO_YEAR}[ ]?(?:and|amd|or|&|,)[ ]?(?P<v>\d{{4}})"),
+      )),
     Rule("ACCOUNT_NUMBER", "long-number", r"(?<![\w./-])\d{12,24}(?![\w/-]|\.\d)", 0.5, digits=12, chat_only=True),
     Rule("ACCOUNT_NUMBER", "bare-code",
          r"\A\s*(?P<v>(?:[A-Z]{1,3}|\d{1,4})(?:[ -](?:[A-Z]{1,3}|\d{1,9})){1,7})\s*[.!]?\s*\Z",

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from corpusforge.curate.redaction.contacts import DATE
 from corpusforge.curate.redaction.findings import Finding
 from corpusforge.curate.redaction.words import COMMON
+
+
+class Before(NamedTuple):
+    """The turn before a turn, as far as it is masked, and whether the same speaker said it."""
+
+    text: str
+    same_speaker: bool
+
 
 # Characters; what is longer is no plain answer to a question for one's name or number.
 LONGEST_ANSWER = 160
@@ -35,11 +44,17 @@ _QUESTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
 _FOUR_ALONE = re.compile(
     r"(?:(?:it'?s|it is|that'?s|sure|yes|no|ok(?:ay)?|oh|sorry)[ ,]+){0,3}(?P<v>(?:19|20)\d\d)", re.IGNORECASE
 )
+_ASKS_FOR_DIGITS = re.compile(
+    r"\b(?:(?:last|first|final)[ ](?:four|4)|digits?|pin|ssn|social security)\b", re.IGNORECASE
+)
 _ASKS_FOR_A_YEAR = re.compile(
     r"\b(?:years?|when|dates?|born|old|age|model|version|release|since|time|how (?:many|much|long|often)|price|costs?"
-    r"|amount|size|made|built|bought)\b",
+    r"|amount|size|made|built|bought|which|jahr|wann|année|an|quand|año|cuándo|anno|quando|ano|jaar|wanneer|rok|год"
+    r"|когда)\b",
     re.IGNORECASE,
 )
+# What tells that a turn says who somebody is.
+_WHO, _OF_WHOM = "<PERSON_", re.compile(r"<(?:PERSON|ACCOUNT_NUMBER|CUSTOMER_ID|ORDER_ID|SSN|CREDIT_CARD)_")
 # Years of things that people speak of today.
 _RECENT = range(1950, 2030)
 
@@ -49,17 +64,22 @@ def four_alone(turn: str) -> bool:
     return len(turn) <= LONGEST_ANSWER and _FOUR_ALONE.fullmatch(turn.strip().rstrip(".!")) is not None
 
 
-def four_digits(question: str | None, after_name: bool, turn: str) -> Finding | None:
+def four_digits(before: Before, turn: str) -> Finding | None:
     """Four digits that are all a turn says, where they are the end of a number though they look like a year.
 
-    That is where nobody asked for a year and it is none of today, or the turn before gave a name: who says who they
-    are goes on with their number.
+    That is where digits were asked for, or where who says who they are goes on with them: any behind their own name,
+    and what is no year of today behind a number of theirs.
     """
     said = turn.strip().rstrip(".!")
     match = _FOUR_ALONE.fullmatch(said)
-    if match is None or (question and _ASKS_FOR_A_YEAR.search(question)):
+    if match is None:
         return None
-    if not after_name and int(match["v"]) in _RECENT:
+    if before.same_speaker:
+        told = _WHO in before.text or (int(match["v"]) not in _RECENT and _OF_WHOM.search(before.text) is not None)
+        meant = told and "?" not in before.text and not _ASKS_FOR_A_YEAR.search(before.text)
+    else:
+        meant = _ASKS_FOR_DIGITS.search(before.text) is not None
+    if not meant:
         return None
     start, end = match.span("v")
     offset = turn.index(said)

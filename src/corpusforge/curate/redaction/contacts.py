@@ -54,6 +54,21 @@ def _enough_digits(text: str, start: int, end: int) -> bool:
     return 7 <= sum(character.isdigit() for character in text[start:end]) <= 15
 
 
+_MAIL = (
+    r"(?:(?:google|g|ga|hot|y|redd?iff|proton|e)mail|gamil|yahoo|outlook|aol|icloud)[ ]?(?:dot[ ]?)?"
+    r"(?:com|co[ ]?uk|co[ ]?in)"
+)
+
+
+def _mailbox(text: str, start: int, end: int) -> bool:
+    """Whether what stands before a mail service is somebody's and no word of the sentence: `office 365 outlook com`."""
+    first, *rest = text[start:end].casefold().split()
+    if rest and rest[0].isdecimal():
+        return len(rest) == 2 or first not in vocabulary()
+    # `dailymail co uk` is a site; the service runs into a bare name only where all signs were dropped.
+    return not first.isalpha() or (not rest and not first.endswith("emailcom"))
+
+
 _SUFFIX = (
     r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Way|Terrace|Ter"
     r"|Close|Crescent|Cres|Parkway|Pkwy|Highway|Hwy|Circle|Cir|Trail|Trl|Gardens|Grove|Mews|Walk|Alley|Plaza|Loop|Quay)"
@@ -72,8 +87,6 @@ DATE = (
 )  # fmt: skip
 _AT = r"(?:[ ]*[\[({<][ ]*(?:at|@|\(at\))[ ]*[\])}>][ ]*|[ ]+(?:at)[ ]+|[ ]?[\[({]at[\])}][ ]?)"
 _DOT = r"(?:[ ]*[\[({<][ ]*(?:dot|\.|d0t)[ ]*[\])}>][ ]*|[ ]+dot[ ]+|\.)"
-_MAIL = r"(?:(?:google|g|hot|y|rediff|proton|e)?mail|yahoo|outlook|aol|icloud)[ ]?(?:dot[ ]?)?(?:com|co[ ]?uk|co[ ]?in)"
-
 CONTACTS: tuple[Rule, ...] = (
     Rule("EMAIL_ADDRESS", "email-spelled",
          r"(?<![\w.@])(?P<v>[a-z0-9][\w.+-]{0,40}(?:[ ]dot[ ][\w+-]{1,30}){0,2}" + _AT
@@ -87,7 +100,7 @@ CONTACTS: tuple[Rule, ...] = (
     # Exports that drop signs leave `anna 42 gmailcom` of an address, or `annahotmailcom`.
     Rule("EMAIL_ADDRESS", "email-without-signs",
          r"(?<![\w.@+-])(?P<v>(?:[a-z]{2,20}[ ]\d{1,4}[ ](?=" + _MAIL + r")|(?!" + _MAIL + r"\b)[\w.+-]{1,40}@?)"
-         + _MAIL + r")(?![\w@-])", 0.7, ("mail", "yahoo", "outlook", "aol", "icloud"), chat_only=True,
+         + _MAIL + r")(?![\w@-])", 0.7, ("mail", "yahoo", "outlook", "aol", "icloud"), check=_mailbox, chat_only=True,
          gate=_MAIL + r"(?![\w@-])"),
     Rule("EMAIL_ADDRESS", "email-in-kana",
          r"(?<=[\u3040-\u9fff\uac00-\ud7af])(?P<v>[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,18})"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from corpusforge.curate.redaction.kinds import PLACEHOLDER
 
@@ -12,9 +15,11 @@ _SOFT = frozenset({NER, "given-name"})
 _PAIRS = dict(zip("([{)]}", ")]}([{", strict=True))
 # Punctuation that ends the sentence rather than the value. A password may well end in one.
 _LOOSE_ENDS = {"URL": ".,;:!?\"'", "HOSTMASK": ".,;:!?\"'", "PHONE_NUMBER": ".,;:-"}
-# What joins the groups of a number, and how far a row of groups goes: a card's length.
-_JOINTS = " .-"
-_ROW = 24
+_CARD = "CREDIT_CARD"
+# A group of a card or a telephone number beside a row of digits. Other lengths, and what has signs or letters, are not.
+_GROUP_AFTER = re.compile(r"[ -]\d{3,6}(?![\w%/]|[.,:-]\d)")
+_GROUP_BEFORE = re.compile(r"(?<![\w.,:/])\d{3,6}[ -]\Z")
+_GROUPS = 6
 
 
 class RedactionFailed(Exception):
@@ -40,9 +45,8 @@ def disjoint(text: str, findings: Iterable[Finding], protected: Sequence[tuple[i
     """Findings in order, none overlapping, none touching a placeholder or a protected range.
 
     The longest wins, then the higher score; patterns win over name models. What a loser covers beyond the winner stays
-    covered: every character that some detector reported is in exactly one result, unless it is protected. Where two
-    numbers cross, nobody knows where the first ends and the second begins, as in a telephone number and a card side by
-    side: what else stands in their row of digits goes too.
+    covered: every character that some detector reported is in exactly one result, unless it is protected. A card that
+    crosses another number is wider than it was told (see `_with_groups`).
     """
     ranked = sorted(
         {snapped(text, finding) for finding in findings},
@@ -50,60 +54,73 @@ def disjoint(text: str, findings: Iterable[Finding], protected: Sequence[tuple[i
     )
     if not ranked:
         return []
-    taken = sorted([*protected, *(match.span() for match in PLACEHOLDER.finditer(text))])
+    taken = _apart([*protected, *(match.span() for match in PLACEHOLDER.finditer(text))])
     kept: list[Finding] = []
-    crossing: list[Finding] = []
+    cards: list[tuple[int, int]] = []
+    crossed: set[tuple[int, int]] = set()
     for finding in ranked:
         free = _outside(finding.start, finding.end, taken)
-        crosses = free != [(finding.start, finding.end)] if free else _in_card(finding, kept)
-        if crosses and _is_number(text[finding.start : finding.end]):
-            crossing.append(_with_row(text, finding))
+        if cards and finding.kind != _CARD and free != [(finding.start, finding.end)]:
+            crossed.update(cards[slice(*_met(finding.start, finding.end, cards))])
         for start, end in free:
             piece = _trimmed(text, start, end, _LOOSE_ENDS.get(finding.kind, ""))
             if piece:
                 kept.append(replace(finding, start=piece[0], end=piece[1]))
-                taken.append(piece)
-        taken.sort()
-    for finding in crossing:
-        for start, end in _outside(finding.start, finding.end, taken):
-            if piece := _trimmed(text, start, end, _JOINTS):
-                kept.append(replace(finding, start=piece[0], end=piece[1]))
-        taken = sorted([*taken, (finding.start, finding.end)])
-    return sorted(kept, key=lambda f: f.start)
+                insort(taken, piece)
+                if finding.kind == _CARD:
+                    insort(cards, piece)
+    kept.sort(key=lambda f: f.start)
+    for place, finding in enumerate(kept) if crossed else ():
+        if (finding.start, finding.end) in crossed:
+            low = kept[place - 1].end if place else 0
+            high = kept[place + 1].start if place + 1 < len(kept) else len(text)
+            kept[place] = _with_groups(text, finding, low, high, taken)
+    return kept
 
 
-def _in_card(finding: Finding, kept: Sequence[Finding]) -> bool:
-    """Whether another number lies in a card: the card's check digit holds by chance for one in ten rows of digits."""
-    return finding.kind != "CREDIT_CARD" and any(
-        one.kind == "CREDIT_CARD" and one.start <= finding.start and finding.end <= one.end for one in kept
-    )
+def _with_groups(text: str, card: Finding, low: int, high: int, taken: Sequence[tuple[int, int]]) -> Finding:
+    """A card with the groups of digits beside it, within [low, high) and outside of what is taken.
+
+    The check digit holds for one row of digits in ten: where a telephone number and a card stand side by side, the end
+    of the one and most of the other may pass for a card, and the last group of the true one would stay.
+    """
+    start, end = card.start, card.end
+    for _ in range(_GROUPS):
+        after = _GROUP_AFTER.match(text, end)
+        if after is None or after.end() > high or _outside(end, after.end(), taken) != [(end, after.end())]:
+            break
+        end = after.end()
+    for _ in range(_GROUPS):
+        before = _GROUP_BEFORE.search(text[max(0, start - 8) : start])
+        begin = start - len(before[0]) if before else start
+        if begin == start or begin < low or _outside(begin, start, taken) != [(begin, start)]:
+            break
+        start = begin
+    return replace(card, start=start, end=end)
 
 
-def _is_number(value: str) -> bool:
-    return not any(character.isalpha() for character in value)
+def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same characters as spans in order that do not overlap."""
+    made: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if made and start < made[-1][1]:
+            made[-1] = (made[-1][0], max(made[-1][1], end))
+        else:
+            made.append((start, end))
+    return made
 
 
-def _with_row(text: str, finding: Finding) -> Finding:
-    """The finding with the groups of digits that a space, dot or hyphen joins to it, within a card's length."""
-    low, high = max(0, finding.start - _ROW), min(len(text), finding.end + _ROW)
-    start, end = finding.start, finding.end
-    while start > low and (text[start - 1].isdecimal() or (text[start - 1] in _JOINTS and start - 1 > low)):
-        start -= 1
-    while end < high and (text[end].isdecimal() or (text[end] in _JOINTS and end + 1 < high)):
-        end += 1
-    return replace(finding, start=start, end=end)
+def _met(start: int, end: int, spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """First and last but one of the spans, in order and apart, that share a character with [start, end)."""
+    return bisect_right(spans, start, key=itemgetter(1)), bisect_left(spans, end, key=itemgetter(0))
 
 
 def _outside(start: int, end: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     free = []
-    for low, high in taken:
-        if high <= start or low >= end:
-            continue
+    for low, high in taken[slice(*_met(start, end, taken))]:
         if low > start:
             free.append((start, low))
         start = max(start, high)
-        if start >= end:
-            break
     if start < end:
         free.append((start, end))
     return free

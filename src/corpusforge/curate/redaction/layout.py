@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from corpusforge.curate.redaction.asked import Before
 from corpusforge.curate.redaction.kinds import PLACEHOLDER
 from corpusforge.curate.redaction.placeholders import Ledger
 from corpusforge.curate.redaction.units import Unit
@@ -140,13 +141,13 @@ class Layout:
             self._asks[place] = asks
         return self.parts[place - 1].text(ledger) if asks else None
 
-    def after_name(self, unit: Unit, ledger: Ledger) -> bool | None:
-        """Whether the turn before a turn gives somebody's name, as far as it is masked; None for what is no turn."""
+    def before(self, unit: Unit, ledger: Ledger) -> Before | None:
+        """The turn before a turn of a conversation, who ever said it; none in a labelled set, where nobody answers."""
         messages = None if self._record.kind == "labelled" else self._record.messages
-        place = self._places.get(id(unit))
-        if not messages or place is None:
+        place = self._places.get(id(unit), 0)
+        if not messages or not place:
             return None
-        return place > 0 and "<PERSON_" in self.parts[place - 1].text(ledger)
+        return Before(self.parts[place - 1].text(ledger), speaker(messages[place - 1]) == speaker(messages[place]))
 
     def near(self, changed: list[Unit]) -> list[Unit]:
         """The changed units and the turns after them, whose question has changed."""

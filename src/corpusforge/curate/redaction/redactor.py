@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from corpusforge.curate.redaction import presidio
-from corpusforge.curate.redaction.asked import LONGEST_ANSWER, answered, four_alone, four_digits
+from corpusforge.curate.redaction.asked import LONGEST_ANSWER, Before, answered, four_alone, four_digits
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed, disjoint
 from corpusforge.curate.redaction.kinds import ENTITIES, PLACEHOLDER, STRUCTURED
 from corpusforge.curate.redaction.layout import Layout
@@ -47,7 +47,7 @@ class Outcome:
 @dataclass(slots=True)
 class _Searched:
     """A text of a record as it was searched last: what it holds by itself, the turn before it, and how many people and
-    values the record was known to hold; of a turn of four digits whether the one before gives a name.
+    values the record was known to hold; of a turn of four digits the one before, whoever said it.
     """
 
     text: str
@@ -55,7 +55,7 @@ class _Searched:
     question: str | None = None
     people: int = 0
     known: int = 0
-    after_name: bool | None = None
+    before: Before | None = None
 
 
 class Redactor:
@@ -189,18 +189,18 @@ class Redactor:
                 if not text:
                     continue
                 question = layout.question(unit, ledger) if policy.names and len(text) <= LONGEST_ANSWER else None
-                after_name = layout.after_name(unit, ledger) if policy.names and four_alone(text) else None
+                preceding = layout.before(unit, ledger) if policy.names and four_alone(text) else None
                 before = searched.get(id(unit))
                 if before is None or before.text != text:
                     view = of_parts if layout.is_part(unit) else of_fields
                     before = searched[id(unit)] = _Searched(text, view.found_in(text))
-                elif (before.question, before.after_name) == (question, after_name) and not (
+                elif (before.question, before.before) == (question, preceding) and not (
                     people.met_in(text, before.people) or known.met_in(text, before.known)
                 ):
                     # Nothing was left to be found in it, and nothing that was learnt since stands in it.
                     continue
                 before.question, before.people, before.known = question, people.met, known.met
-                before.after_name = after_name
+                before.before = preceding
                 findings = self._findings(before, people, known, policy, unit, ledger)
                 if taken := unit.hide(findings, ledger):
                     changed.append(unit)
@@ -232,7 +232,7 @@ class Redactor:
             found += people.mentions(text)
             if question and (answer := answered(question, text)):
                 found.append(answer)
-            if searched.after_name is not None and (number := four_digits(question, searched.after_name, text)):
+            if searched.before is not None and (number := four_digits(searched.before, text)):
                 found.append(number)
         if not found:
             return found
