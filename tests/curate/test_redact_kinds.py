@@ -134,6 +134,7 @@ def test_what_follows_two_numbers_side_by_side_stays(behind: str) -> None:
     [
         ((("user", "", "my name is Tom Quill"), ("user", "", "it is 1993")), "it is _"),
         ((("user", "", "Tom Quill"), ("user", "", "2014.")), "_."),
+        ((("user", "", "Tom Quill"), ("user", "", "sorry 47")), "sorry _"),
         ((("user", "", "Tom Quill"), ("user", "", "8042"), ("user", "", "1918")), "_"),
         ((("agent", "", "What are the last four digits, please?"), ("user", "", "2058")), "_"),
         ((("agent", "", "And the last four of the card it was bought with"), ("user", "", "1987")), "_"),
@@ -157,6 +158,8 @@ def test_the_end_of_a_number_goes_though_it_could_be_a_year(turns: tuple[tuple[s
     [
         (("user", "", "toyota prius"), ("user", "", "2017")),
         (("user", "", "hello"), ("user", "", "2048")),
+        (("user", "", "how many? I am Tom Quill"), ("user", "", "12")),
+        (("user", "", "Tom Quill"), ("agent", "", "How many, please?"), ("user", "", "12")),
         (("user", "", "I am Tom Quill"), ("agent", "", "In which year was it built?"), ("user", "", "1993")),
         (("user", "", "tell me the year the first world war ended"), ("agent", "", "1918")),
         (("agent", "", "Hello Anna Quill, which Windows Server do you run?"), ("user", "", "2019")),

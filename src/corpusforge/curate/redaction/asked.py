@@ -41,8 +41,8 @@ _QUESTIONS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = (
      r"(?:[ ]+[^\W\d_][\w'’.-]*){0,3})", re.I)),
 )  # fmt: skip
 
-_FOUR_ALONE = re.compile(
-    r"(?:(?:it'?s|it is|that'?s|sure|yes|no|ok(?:ay)?|oh|sorry)[ ,]+){0,3}(?P<v>(?:19|20)\d\d)", re.IGNORECASE
+_FEW_ALONE = re.compile(
+    r"(?:(?:it'?s|it is|that'?s|sure|yes|no|ok(?:ay)?|oh|sorry)[ ,]+){0,3}(?P<v>(?:19|20)\d\d|\d{2,3})", re.IGNORECASE
 )
 _ASKS_FOR_DIGITS = re.compile(
     r"\b(?:(?:last|first|final)[ ](?:four|4)|digits?|pin|ssn|social security)\b", re.IGNORECASE
@@ -59,23 +59,25 @@ _WHO, _OF_WHOM = "<PERSON_", re.compile(r"<(?:PERSON|ACCOUNT_NUMBER|CUSTOMER_ID|
 _RECENT = range(1950, 2030)
 
 
-def four_alone(turn: str) -> bool:
-    """Whether a turn says nothing but four digits that could be a year."""
-    return len(turn) <= LONGEST_ANSWER and _FOUR_ALONE.fullmatch(turn.strip().rstrip(".!")) is not None
+def few_digits_alone(turn: str) -> bool:
+    """Whether a turn says nothing but four digits that could be a year, or fewer."""
+    return len(turn) <= LONGEST_ANSWER and _FEW_ALONE.fullmatch(turn.strip().rstrip(".!")) is not None
 
 
-def four_digits(before: Before, turn: str) -> Finding | None:
-    """Four digits that are all a turn says, where they are the end of a number though they look like a year.
+def few_digits(before: Before, turn: str) -> Finding | None:
+    """The few digits that are all a turn says, where they are a part of a number though they look like a year or an
+    amount.
 
-    That is where digits were asked for, or where who says who they are goes on with them: any behind their own name,
-    and what is no year of today behind a number of theirs.
+    That is where digits were asked for, or where who says who they are goes on with them: any behind their own name
+    (which may be an age), and what is no year of today behind a number of theirs.
     """
     said = turn.strip().rstrip(".!")
-    match = _FOUR_ALONE.fullmatch(said)
+    match = _FEW_ALONE.fullmatch(said)
     if match is None:
         return None
     if before.same_speaker:
-        told = _WHO in before.text or (int(match["v"]) not in _RECENT and _OF_WHOM.search(before.text) is not None)
+        year = len(match["v"]) == 4 and int(match["v"]) not in _RECENT
+        told = _WHO in before.text or (year and _OF_WHOM.search(before.text) is not None)
         meant = told and "?" not in before.text and not _ASKS_FOR_A_YEAR.search(before.text)
     else:
         meant = _ASKS_FOR_DIGITS.search(before.text) is not None
@@ -83,7 +85,7 @@ def four_digits(before: Before, turn: str) -> Finding | None:
         return None
     start, end = match.span("v")
     offset = turn.index(said)
-    return Finding("ACCOUNT_NUMBER", offset + start, offset + end, "four-digits", 0.5)
+    return Finding("ACCOUNT_NUMBER", offset + start, offset + end, "few-digits", 0.5)
 
 
 def answered(question: str, answer: str) -> Finding | None:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from corpusforge.curate.redaction import presidio
-from corpusforge.curate.redaction.asked import LONGEST_ANSWER, Before, answered, four_alone, four_digits
+from corpusforge.curate.redaction.asked import LONGEST_ANSWER, Before, answered, few_digits, few_digits_alone
 from corpusforge.curate.redaction.findings import Finding, RedactionFailed, disjoint
 from corpusforge.curate.redaction.kinds import ENTITIES, PLACEHOLDER, STRUCTURED
 from corpusforge.curate.redaction.layout import Layout
@@ -47,7 +47,7 @@ class Outcome:
 @dataclass(slots=True)
 class _Searched:
     """A text of a record as it was searched last: what it holds by itself, the turn before it, and how many people and
-    values the record was known to hold; of a turn of four digits the one before, whoever said it.
+    values the record was known to hold; of a turn of few digits the one before, whoever said it.
     """
 
     text: str
@@ -189,7 +189,7 @@ class Redactor:
                 if not text:
                     continue
                 question = layout.question(unit, ledger) if policy.names and len(text) <= LONGEST_ANSWER else None
-                preceding = layout.before(unit, ledger) if policy.names and four_alone(text) else None
+                preceding = layout.before(unit, ledger) if policy.names and few_digits_alone(text) else None
                 before = searched.get(id(unit))
                 if before is None or before.text != text:
                     view = of_parts if layout.is_part(unit) else of_fields
@@ -232,7 +232,7 @@ class Redactor:
             found += people.mentions(text)
             if question and (answer := answered(question, text)):
                 found.append(answer)
-            if searched.before is not None and (number := four_digits(searched.before, text)):
+            if searched.before is not None and (number := few_digits(searched.before, text)):
                 found.append(number)
         if not found:
             return found
