@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from corpusforge.curate.chunks import Bytes, Chunks, Ints, marked, padded
 from corpusforge.curate.language_text import letters, primary, spaced, word_key
 from corpusforge.curate.language_words import FOREIGN, HEAD, plain_keys, summed, weigh
-from corpusforge.curate.mark_table import MarkTable
+from corpusforge.curate.mark_table import MarkTable, grown
 
 # The model knows 139. Pidgins, dialects and rare languages take more short turns of their large neighbours (Nigerian
 # Pidgin 2% of English questions, Extremaduran and Galician Spanish ones) than they win: they count where declared.
@@ -103,19 +103,11 @@ class WordModel:
         told, data, begins, sizes = _keys(chunks, starts, ends)
         keys, unmet = self._keys.number(marked(data, begins, begins + sizes))
         known = self._keys.count
-        self._vectors, self._words = _grown(self._vectors, known), _grown(self._words, self._table.count)
+        self._vectors, self._words = grown(self._vectors, known), grown(self._words, self._table.count)
         words = self._words[self._table.count - len(new) : self._table.count]
         words[:, 0], words[:, 1] = keys, told
         spans = begins[unmet], sizes[unmet]
         weigh(data, spans, self._automaton, self._features, self._vectors[known - len(unmet) : known])
-
-
-def _grown(rows: NDArray[np.int32], needed: int) -> NDArray[np.int32]:
-    if needed <= len(rows):
-        return rows
-    grown = np.empty((max(needed, 2 * len(rows)), rows.shape[1]), np.int32)
-    grown[: len(rows)] = rows
-    return grown
 
 
 def _keys(chunks: Chunks, starts: Ints, ends: Ints) -> tuple[Ints, Bytes, Ints, Ints]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from corpusforge.curate.compiled import Number, compiled
 
 Hashes = NDArray[np.uint64]
 Numbers = NDArray[np.int32]
+Rows = TypeVar("Rows", NDArray[np.int32], NDArray[np.int64], NDArray[np.uint64])
 
 _FIRST_SIZE = 1 << 10
 _FULL = 0.4
@@ -38,6 +41,15 @@ class MarkTable:
         numbers, new = _numbered(self.places, marks, self.count)
         self.count += len(new)
         return numbers, new
+
+
+def grown(rows: Rows, needed: int) -> Rows:
+    """What is kept by the numbers of a table, with room for at least so many rows; new ones hold anything."""
+    if needed <= len(rows):
+        return rows
+    more = np.empty((max(needed, 2 * len(rows)), rows.shape[1]), rows.dtype)
+    more[: len(rows)] = rows
+    return more
 
 
 def _size(least: int, count: int) -> int:

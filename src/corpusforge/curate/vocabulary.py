@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from corpusforge.curate.chunk_tokens import ALPHABETIC, END, NO_PUNCTUATION, WOR
 from corpusforge.curate.chunks import Chunks, Hashes, Ints
 from corpusforge.curate.compiled import compiled
 from corpusforge.curate.english_words import LONGEST, EnglishWords
-from corpusforge.curate.mark_table import MarkTable
+from corpusforge.curate.mark_table import MarkTable, grown
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 SIGNS = {
@@ -103,24 +102,13 @@ class Vocabulary:
         begins = self._splitter.begins(spelling, flags)
         tokens = np.flatnonzero(begins)
         known, self._tokens_used = self._tokens_used, self._tokens_used + len(tokens)
-        self.tokens = _grown(self.tokens, self._tokens_used)
+        self.tokens = grown(self.tokens, self._tokens_used)
         start, self._chunks_used = self._chunks_used, self._chunks_used + len(spelling.starts)
-        self.chunks = _grown(self.chunks, self._chunks_used)
+        self.chunks = grown(self.chunks, self._chunks_used)
         rows = self.chunks[start : self._chunks_used]
         rows[:, 3] = _signs(spelling) << 32
         marks, stops = (spelling.sums, spelling.powers), _stops()
         _describe(marks, flags, (tokens, spelling.ends), stops, known, self.tokens, rows)
-
-
-Rows = TypeVar("Rows", Ints, Hashes)
-
-
-def _grown(rows: Rows, needed: int) -> Rows:
-    if needed <= len(rows):
-        return rows
-    grown = np.empty((max(needed, 2 * len(rows)), rows.shape[1]), rows.dtype)
-    grown[: len(rows)] = rows
-    return grown
 
 
 @compiled
