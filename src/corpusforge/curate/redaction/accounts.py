@@ -153,6 +153,7 @@ def _alone(form: str) -> str:
 
 
 _NO_YEAR = r"(?!19|20|\d\d00)\d{4}"
+_BESIDE = r"[ ]?(?:and|amd|or|&|,)[ ]?"
 
 ACCOUNTS: tuple[Rule, ...] = (
     Rule("CREDIT_CARD", "card-luhn", r"(?<![\w.-])\d(?:[ .-]?\d){11,18}(?!\w)(?![.-]\d)", 1.0, digits=12, check=_card),
@@ -228,10 +229,10 @@ ACCOUNTS: tuple[Rule, ...] = (
          ("last", "final"), digits=4, chat_only=True),
     # Two in one turn are a number and its correction, or the ends of two; a pair of years or of round sums is neither.
     *(Rule("ACCOUNT_NUMBER", name, rf"\A\s*{pair}\s*[.!]?\s*\Z", 0.5, digits=8, chat_only=True, longest=120,
-           gate=_alone(r"\d{4}[ ]?(?:and|amd|or|&|,)[ ]?\d{4}"))
+           gate=_alone(rf"\d{{4}}{_BESIDE}\d{{4}}"))
       for name, pair in (
-          ("first-of-two", rf"(?P<v>{_NO_YEAR})(?=[ ]?(?:and|amd|or|&|,)[ ]?\d{{4}}\s*[.!]?\s*\Z)[^\n]*"),
-          ("second-of-two", rf"{_NO_YEAR}[ ]?(?:and|amd|or|&|,)[ ]?(?P<v>\d{{4}})"),
+          ("first-of-two", rf"(?P<v>{_NO_YEAR})(?={_BESIDE}\d{{4}}\s*[.!]?\s*\Z)[^\n]*"),
+          ("second-of-two", rf"{_NO_YEAR}{_BESIDE}(?P<v>\d{{4}})"),
       )),
     Rule("ACCOUNT_NUMBER", "long-number", r"(?<![\w./-])\d{12,24}(?![\w/-]|\.\d)", 0.5, digits=12, chat_only=True),
     Rule("ACCOUNT_NUMBER", "bare-code",

@@ -59,9 +59,13 @@ _WHO, _OF_WHOM = "<PERSON_", re.compile(r"<(?:PERSON|ACCOUNT_NUMBER|CUSTOMER_ID|
 _RECENT = range(1950, 2030)
 
 
+def _said(turn: str) -> str:
+    return turn.strip().rstrip(".!")
+
+
 def few_digits_alone(turn: str) -> bool:
     """Whether a turn says nothing but four digits that could be a year, or fewer."""
-    return len(turn) <= LONGEST_ANSWER and _FEW_ALONE.fullmatch(turn.strip().rstrip(".!")) is not None
+    return len(turn) <= LONGEST_ANSWER and _FEW_ALONE.fullmatch(_said(turn)) is not None
 
 
 def few_digits(before: Before, turn: str) -> Finding | None:
@@ -71,7 +75,7 @@ def few_digits(before: Before, turn: str) -> Finding | None:
     That is where digits were asked for, or where who says who they are goes on with them: any behind their own name
     (which may be an age), and what is no year of today behind a number of theirs.
     """
-    said = turn.strip().rstrip(".!")
+    said = _said(turn)
     match = _FEW_ALONE.fullmatch(said)
     if match is None:
         return None
@@ -90,7 +94,7 @@ def few_digits(before: Before, turn: str) -> Finding | None:
 
 def answered(question: str, answer: str) -> Finding | None:
     """What the whole of a short answer is, if the turn before asked for personal data."""
-    reply = answer.strip().rstrip(".!")
+    reply = _said(answer)
     if (
         not reply
         or len(reply) > LONGEST_ANSWER

@@ -72,14 +72,14 @@ def disjoint(text: str, findings: Iterable[Finding], protected: Sequence[tuple[i
     kept.sort(key=lambda f: f.start)
     for place, finding in enumerate(kept) if crossed else ():
         if (finding.start, finding.end) in crossed:
-            low = kept[place - 1].end if place else 0
-            high = kept[place + 1].start if place + 1 < len(kept) else len(text)
-            kept[place] = _with_groups(text, finding, low, high, taken)
+            wider = kept[place] = _with_groups(text, finding, taken)
+            for start, end in _outside(wider.start, wider.end, taken):
+                insort(taken, (start, end))
     return kept
 
 
-def _with_groups(text: str, card: Finding, low: int, high: int, taken: Sequence[tuple[int, int]]) -> Finding:
-    """A card with the groups of digits beside it, within [low, high) and outside of what is taken.
+def _with_groups(text: str, card: Finding, taken: Sequence[tuple[int, int]]) -> Finding:
+    """A card with the groups of digits beside it, outside of what is taken.
 
     The check digit holds for one row of digits in ten: where a telephone number and a card stand side by side, the end
     of the one and most of the other may pass for a card, and the last group of the true one would stay.
@@ -87,15 +87,14 @@ def _with_groups(text: str, card: Finding, low: int, high: int, taken: Sequence[
     start, end = card.start, card.end
     for _ in range(_GROUPS):
         after = _GROUP_AFTER.match(text, end)
-        if after is None or after.end() > high or _outside(end, after.end(), taken) != [(end, after.end())]:
+        if after is None or _is_taken(end, after.end(), taken):
             break
         end = after.end()
     for _ in range(_GROUPS):
         before = _GROUP_BEFORE.search(text[max(0, start - 8) : start])
-        begin = start - len(before[0]) if before else start
-        if begin == start or begin < low or _outside(begin, start, taken) != [(begin, start)]:
+        if before is None or _is_taken(start - len(before[0]), start, taken):
             break
-        start = begin
+        start -= len(before[0])
     return replace(card, start=start, end=end)
 
 
@@ -113,6 +112,11 @@ def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 def _met(start: int, end: int, spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """First and last but one of the spans, in order and apart, that share a character with [start, end)."""
     return bisect_right(spans, start, key=itemgetter(1)), bisect_left(spans, end, key=itemgetter(0))
+
+
+def _is_taken(start: int, end: int, taken: Sequence[tuple[int, int]]) -> bool:
+    first, stop = _met(start, end, taken)
+    return first < stop
 
 
 def _outside(start: int, end: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -128,9 +128,8 @@ class Layout:
         In a labelled set nobody asks anybody: an instruction and a customer's words stand before a label, and a class
         such as `mail-password` would be taken for the login that they speak of.
         """
-        messages = None if self._record.kind == "labelled" else self._record.messages
-        place = self._places.get(id(unit), 0)
-        if not messages or not place:
+        messages, place = self._record.messages, self._place_behind(unit)
+        if messages is None or not place:
             return None
         asks = self._asks.get(place)
         if asks is None:
@@ -143,11 +142,14 @@ class Layout:
 
     def before(self, unit: Unit, ledger: Ledger) -> Before | None:
         """The turn before a turn of a conversation, who ever said it; none in a labelled set, where nobody answers."""
-        messages = None if self._record.kind == "labelled" else self._record.messages
-        place = self._places.get(id(unit), 0)
-        if not messages or not place:
+        messages, place = self._record.messages, self._place_behind(unit)
+        if messages is None or not place:
             return None
         return Before(self.parts[place - 1].text(ledger), speaker(messages[place - 1]) == speaker(messages[place]))
+
+    def _place_behind(self, unit: Unit) -> int:
+        """The place of a turn that stands behind another one; 0 for all else, and in labelled sets."""
+        return 0 if self._record.kind == "labelled" else self._places.get(id(unit), 0)
 
     def near(self, changed: list[Unit]) -> list[Unit]:
         """The changed units and the turns after them, whose question has changed."""
